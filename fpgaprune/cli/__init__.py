@@ -1,0 +1,1 @@
+"""The command line: verbs, and the only place that prints or exits."""

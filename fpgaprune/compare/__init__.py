@@ -1,0 +1,1 @@
+"""An estimate held against a synthesis report."""

@@ -1,0 +1,1 @@
+"""Recipes: flags and TOML files into checked values."""

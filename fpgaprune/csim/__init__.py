@@ -1,0 +1,1 @@
+"""C simulation of a generated project: build it, run it on arrays."""

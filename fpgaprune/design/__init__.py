@@ -1,0 +1,19 @@
+"""The network as a value: layers, edges, quantized constants and types, with a digest."""
+
+from fpgaprune.design.layer import Encoding, Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
+from fpgaprune.design.network import Design, Target
+from fpgaprune.design.storage import load_design, save_design
+
+__all__ = [
+    "Design",
+    "Encoding",
+    "Geometry",
+    "LayerKind",
+    "LayerSpec",
+    "Parameter",
+    "Strategy",
+    "Table",
+    "Target",
+    "load_design",
+    "save_design",
+]

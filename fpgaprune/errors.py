@@ -1,0 +1,48 @@
+"""Errors meant for users: each is a sentence that says what was asked, what is wrong, what would work."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class FpgapruneError(Exception):
+    """Base of every error a user can cause or cure; the CLI prints it and exits with code 2."""
+
+
+class ModelError(FpgapruneError):
+    """A model file cannot be loaded, or holds something this project cannot convert."""
+
+
+class ProjectError(FpgapruneError):
+    """An HLS project folder is missing, truncated, or not what hls4ml writes."""
+
+
+class ReportError(FpgapruneError):
+    """A synthesis report is truncated, foreign or inconsistent."""
+
+
+class DesignError(FpgapruneError):
+    """A design value is malformed, or a saved design cannot be read."""
+
+
+class DeviceError(FpgapruneError):
+    """A part is unknown."""
+
+
+class ConfigError(FpgapruneError):
+    """A recipe, flag or layer selection does not make sense."""
+
+
+class ToolError(FpgapruneError):
+    """An external program is missing, failed or ran out of time."""
+
+
+class DependencyError(FpgapruneError):
+    """An optional dependency is not installed or clashes with another one."""
+
+
+def unknown_choice(what: str, asked: str, choices: Iterable[str]) -> str:
+    """Sentence for a name that is not among the choices, nearest names first."""
+    known = sorted(choices)
+    near = get_close_matches(asked, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown {what} {asked!r}: {hint}known are {', '.join(known)}"

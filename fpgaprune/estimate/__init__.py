@@ -1,0 +1,1 @@
+"""What a design will cost, from its weights and the rules of the synthesis tool."""

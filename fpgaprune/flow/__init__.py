@@ -1,0 +1,1 @@
+"""The order of stages: generate, verify, audit, estimate, compare."""

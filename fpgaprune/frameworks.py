@@ -1,0 +1,100 @@
+"""The one module that loads TensorFlow, Keras 2, QKeras and hls4ml, in the only order that works.
+
+hls4ml reads Keras 2 models, and picks its parser by the version of whatever `import keras` finds. From TensorFlow
+2.16 on that would be Keras 3, so the legacy package tf_keras takes the name `keras` before hls4ml is imported.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from io import StringIO
+from logging import getLogger
+from types import ModuleType
+
+from fpgaprune.errors import DependencyError
+
+_log = getLogger(__name__)
+_HINT = "install them with: pip install 'fpgaprune[keras]'"
+
+
+@dataclass(frozen=True)
+class Frameworks:
+    """The loaded modules; `keras` is Keras 2 whatever package it came from."""
+
+    tensorflow: ModuleType
+    keras: ModuleType
+    qkeras: ModuleType
+    hls4ml: ModuleType
+
+
+@contextmanager
+def quiet(what: str) -> Iterator[None]:
+    """Send what a framework prints to the log, so that standard output stays the program's own."""
+    captured = StringIO()
+    try:
+        with redirect_stdout(captured):
+            yield
+    finally:
+        for line in captured.getvalue().splitlines():
+            if line.strip():
+                _log.debug("%s: %s", what, line)
+
+
+@cache
+def load_frameworks() -> Frameworks:
+    """Import the TensorFlow stack once; takes seconds.
+
+    Raises DependencyError when a package is missing, Keras 3 is already loaded, or another package shadows QKeras.
+    """
+    _refuse_shadowed_qkeras()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with quiet("import"):
+            keras = _load_keras()
+            tensorflow = importlib.import_module("tensorflow")
+            qkeras = importlib.import_module("qkeras")
+            hls4ml = importlib.import_module("hls4ml")
+            importlib.import_module("hls4ml.converters")
+    except ImportError as error:
+        message = f"reading, training and converting models needs TensorFlow, QKeras and hls4ml ({error}); {_HINT}"
+        raise DependencyError(message) from error
+    tensorflow.get_logger().setLevel("ERROR")
+    return Frameworks(tensorflow, keras, qkeras, hls4ml)
+
+
+def _load_keras() -> ModuleType:
+    try:
+        version = metadata.version("tensorflow")
+    except metadata.PackageNotFoundError as error:
+        message = f"TensorFlow is not installed; {_HINT}"
+        raise DependencyError(message) from error
+    major, minor = (int(part) for part in version.split(".")[:2])
+    if (major, minor) < (2, 16):
+        keras = importlib.import_module("keras")
+        if int(keras.__version__.split(".")[0]) != 2:
+            message = f"TensorFlow {version} needs Keras 2, but Keras {keras.__version__} is installed"
+            raise DependencyError(message)
+        return keras
+    loaded = sys.modules.get("keras")
+    if loaded is not None and not loaded.__name__.startswith("tf_keras"):
+        message = "Keras 3 is already imported; fpgaprune and hls4ml need Keras 2 (tf_keras): import fpgaprune first"
+        raise DependencyError(message)
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    keras = importlib.import_module("tf_keras")
+    sys.modules["keras"] = keras
+    return keras
+
+
+def _refuse_shadowed_qkeras() -> None:
+    owners = metadata.packages_distributions().get("qkeras", [])
+    others = sorted({owner for owner in owners if owner.lower() != "qkeras"})
+    if others:
+        message = (
+            f"the package {others[0]} installs its own 'qkeras', which breaks QKeras; use an environment without it"
+        )
+        raise DependencyError(message)

@@ -1,0 +1,1 @@
+"""Models, projects and reports into values."""

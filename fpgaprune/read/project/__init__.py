@@ -1,0 +1,1 @@
+"""A generated hls4ml project, read back from its own text."""

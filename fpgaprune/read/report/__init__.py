@@ -1,0 +1,1 @@
+"""Synthesis reports of Vitis HLS and Vivado HLS."""

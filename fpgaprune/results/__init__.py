@@ -1,0 +1,20 @@
+"""Values that come out of estimating, synthesizing and comparing."""
+
+from fpgaprune.results.comparison import Comparison, ComparisonRow, Verdict
+from fpgaprune.results.estimate import Estimate, LayerEstimate
+from fpgaprune.results.resources import Bound, Resources
+from fpgaprune.results.synthesis import ModuleReport, MultiplyOperator, Stage, SynthesisReport
+
+__all__ = [
+    "Bound",
+    "Comparison",
+    "ComparisonRow",
+    "Estimate",
+    "LayerEstimate",
+    "ModuleReport",
+    "MultiplyOperator",
+    "Resources",
+    "Stage",
+    "SynthesisReport",
+    "Verdict",
+]

@@ -1,0 +1,49 @@
+"""Counts of hardware: known, bounded or absent."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A count known to lie in low..high, both included; an exact count has low == high."""
+
+    low: int
+    high: int
+
+    @classmethod
+    def exactly(cls, count: int) -> "Bound":
+        """A count known exactly."""
+        return cls(count, count)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether only one value is possible."""
+        return self.low == self.high
+
+    def __add__(self, other: "Bound") -> "Bound":
+        return Bound(self.low + other.low, self.high + other.high)
+
+    def __contains__(self, count: int) -> bool:
+        return self.low <= count <= self.high
+
+    def json(self) -> int | dict[str, int]:
+        """The count, or {"low": ..., "high": ...} where it is only bounded."""
+        return self.low if self.is_exact else {"low": self.low, "high": self.high}
+
+    def __str__(self) -> str:
+        return f"{self.low}" if self.is_exact else f"{self.low}–{self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a design uses or a part has; absent is None. A RAMB36 is two `bram_18k`."""
+
+    dsp: int | None = None
+    lut: int | None = None
+    ff: int | None = None
+    bram_18k: int | None = None
+    uram: int | None = None
+
+    def json(self) -> dict[str, int | None]:
+        """Field by field."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}

@@ -1,0 +1,61 @@
+"""What a synthesis report says, typed and with its origin."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from fpgaprune.results.resources import Resources
+
+
+class Stage(StrEnum):
+    """How far the design went when the report was written."""
+
+    CSYNTH = "csynth"
+    VSYNTH = "vsynth"
+    IMPL = "impl"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class MultiplyOperator:
+    """One multiplier a report lists: operand widths in bits, and its price where given."""
+
+    name: str
+    width_a: int | None
+    width_b: int | None
+    dsp: int | None
+    lut: int | None = None
+    constant: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleReport:
+    """One module (function instance) of the synthesized design, its children included in `used`."""
+
+    name: str
+    used: Resources
+    latency_cycles: int | None = None
+    ii: int | None = None
+    instances: tuple[str, ...] = ()  # names of the modules it instantiates, one per instance
+    multipliers: tuple[MultiplyOperator, ...] = ()
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisReport:
+    """A synthesis report of a whole design; whatever it does not say is None."""
+
+    stage: Stage
+    tool: str
+    tool_version: str | None
+    top: str
+    part: str | None
+    clock_ns: float | None
+    used: Resources
+    available: Resources
+    latency_cycles: int | None = None
+    ii: int | None = None
+    modules: tuple[ModuleReport, ...] = field(default=())
+    written: datetime | None = None
+    path: Path | None = None
