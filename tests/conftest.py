@@ -1,0 +1,37 @@
+"""Fixtures that every test module may use."""
+
+import tarfile
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _shared(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"the folder shared/{name} is not beside this checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """Folder of real trained models."""
+    return _shared("models")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real data sets."""
+    return _shared("data")
+
+
+@pytest.fixture(scope="session")
+def shared_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of real hls4ml projects with their reports, one folder per project."""
+    archive = _shared("corpus") / "projects.tar.xz"
+    target = tmp_path_factory.mktemp("corpus")
+    with tarfile.open(archive) as stream:
+        stream.extractall(target, filter="data")
+    return target
