@@ -1,6 +1,10 @@
-"""Counts of hardware: known, bounded or absent."""
+"""Counts of hardware: known or bounded; what a design uses or a part has is `Resources`, defined with the devices."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+
+from fpgaprune.device.resources import Resources
+
+__all__ = ["Bound", "Resources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +36,3 @@ class Bound:
 
     def __str__(self) -> str:
         return f"{self.low}" if self.is_exact else f"{self.low}–{self.high}"
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What a design uses or a part has; absent is None. A RAMB36 is two `bram_18k`."""
-
-    dsp: int | None = None
-    lut: int | None = None
-    ff: int | None = None
-    bram_18k: int | None = None
-    uram: int | None = None
-
-    def json(self) -> dict[str, int | None]:
-        """Field by field."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
