@@ -14,7 +14,11 @@ from fpgaprune.fixed_point import FixedPoint
 
 
 class LayerKind(StrEnum):
-    """What a layer computes. `OTHER` is carried and shown, never estimated."""
+    """What a layer computes. `OTHER` is carried and shown, never estimated.
+
+    A 1x1 convolution is a CONV1D or CONV2D with operation `pointwise`; a separable convolution is two layers, a
+    depthwise one and a pointwise one. A bidirectional recurrent layer is one LSTM or GRU with `backward_*` parameters.
+    """
 
     INPUT = "input"
     DENSE = "dense"
@@ -27,9 +31,9 @@ class LayerKind(StrEnum):
     SOFTMAX = "softmax"
     POOLING = "pooling"
     GLOBAL_POOLING = "global_pooling"
-    MERGE = "merge"  # elementwise: add, subtract, multiply, average, maximum, minimum
+    MERGE = "merge"  # elementwise: add, subtract, multiply, average, maximum, minimum; dot sums the products
     CONCATENATE = "concatenate"
-    RESHAPE = "reshape"  # flatten, reshape, transpose, repeat, clone: wires
+    RESHAPE = "reshape"  # transpose, clone, repack, broadcast, crop: wires and buffers
     PADDING = "padding"
     UPSAMPLING = "upsampling"
     LSTM = "lstm"
@@ -59,7 +63,13 @@ class Parameter:
     """The quantized constants of one array (weight, bias, scale, ...), read-only, with their type.
 
     `values` are the values the hardware multiplies by, in Keras' layout: dense (n_in, n_out), convolution
-    (kernel..., channels_in, filters), depthwise (kernel..., channels, multiplier), recurrent (n_in, gates * units).
+    (kernel..., channels_in, filters), depthwise (kernel..., channels, multiplier), recurrent (n_in, gates * units)
+    with the gates in Keras' order; a strategy that stores them transposed does not show here. They are exactly what
+    the declared type holds: floored and wrapped already.
+
+    `precision` is the type of the stored field, so its meaning depends on `encoding`:
+    FIXED: the type of the value itself. XNOR: `ap_uint<1>`, values are -1 and 1 (stored 0 and 1).
+    POWER_OF_TWO: the `ap_int` of the exponent beside a sign bit, values are +-2**exponent; there is no zero.
     """
 
     values: NDArray[np.float64]
@@ -74,13 +84,32 @@ class Parameter:
 
     @property
     def codes(self) -> NDArray[np.int64]:
-        """Integer codes in the declared type, same shape: floored and wrapped as ap_fixed would."""
+        """The integers multiplied by, same shape.
+
+        FIXED: codes in the declared type, floored and wrapped as ap_fixed would. XNOR: -1 and 1. POWER_OF_TWO:
+        +-2**(exponent - smallest exponent), one digit each; raises DesignError when that exceeds 62 bits.
+        """
+        if self.encoding is Encoding.XNOR:
+            return np.where(self.values > 0, 1, -1).astype(np.int64)
+        if self.encoding is Encoding.POWER_OF_TWO:
+            return _shifts(self.values)
         return self.precision.codes(self.values)
 
     @property
     def zeros(self) -> int:
         """Number of zero values; a one-bit XNOR array has none."""
         return int(self.values.size - np.count_nonzero(self.values))
+
+
+def _shifts(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    magnitude = np.abs(values[values != 0])
+    if not magnitude.size:
+        return np.zeros(values.shape, dtype=np.int64)
+    if magnitude.max() / magnitude.min() > 2.0**61:
+        message = "the powers of two of one array span more than 62 bits"
+        raise DesignError(message)
+    shifted: NDArray[np.int64] = (values / magnitude.min()).astype(np.int64)
+    return shifted
 
 
 @dataclass(frozen=True)
@@ -110,9 +139,41 @@ class Table:
 class LayerSpec:
     """One layer. Shapes leave out the batch; absent facts are None.
 
-    `operation` narrows the kind: the activation's function (`relu`, `hard_tanh`), the merge's (`add`), the
-    pooling's (`max`), a softmax' implementation (`stable`, `latency`, `legacy`, `argmax`), or hls4ml's own
-    class name for `OTHER`.
+    Both readers fill it by the same conventions; what a written project does not tell is left out by both.
+
+    `operation` narrows the kind:
+    ACTIVATION: `relu`, `leaky_relu`, `prelu`, `elu`, `selu`, `thresholded_relu`, `sigmoid`, `tanh`, `hard_sigmoid`,
+    `hard_tanh`, `softplus`, `softsign`, `binary_tanh`, `ternary_tanh`, `linear` (a change of type), and
+    `normalize_binary_tanh`, `normalize_ternary_tanh` (comparisons with constants, no multiplication);
+    SOFTMAX: `stable`, `latency`, `legacy`, `argmax`; MERGE: `add`, `subtract`, `multiply`, `average`, `maximum`,
+    `minimum`, `dot` (input_size products of data by data, summed); POOLING, GLOBAL_POOLING: `max`, `average`;
+    CONV1D, CONV2D: `pointwise` or None; UPSAMPLING: `nearest`, `bilinear`; RESHAPE: `transpose`, `clone`, `repack`,
+    `broadcast`, `cropping`; OTHER: the name of hls4ml's function. None where the kind says all.
+
+    `parameters`, by kind: "weight" and "bias" for dense, convolution and batch normalization (there the scale);
+    recurrent layers add "recurrent_weight" and "recurrent_bias", bidirectional ones also the four with the prefix
+    "backward_"; activations: "slope" (leaky_relu, hard_*: one value; prelu: one per element), "shift" (hard_*),
+    "alpha" (elu), "threshold" (thresholded_relu, normalize_binary_tanh), "threshold_high" and "threshold_low"
+    (normalize_ternary_tanh); OTHER: flat arrays under their C++ names. A bias that hls4ml adds as zeros is kept.
+
+    `tables`: "table"; softmax: "exp_table", "inv_table"; recurrent: "activation", "recurrent_activation".
+
+    `positions`: output positions (height * width, or width) of a convolution, in io_parallel and io_stream alike;
+    time steps of a recurrent layer; else 1. `parallelization_factor`: how many of them are computed at once, each
+    by its own copy of the dense product: positions / n_partitions in io_parallel (all of them in versions of hls4ml
+    that know no partitions), 1 in io_stream and for every other kind.
+
+    `multiplier_limit`: the value of the expression written in the configuration that the product uses (for
+    convolutions `configN_mult`; for recurrent layers that of "weight"). Written for every strategy, obeyed by the
+    Latency kernels only, and *not* multiplied by the parallelization factor. None where none is written.
+    `claimed_zeros` comes from the same place. `strategy` is None for layers that have none.
+
+    `attributes`: recurrent: `recurrent_reuse_factor`, `recurrent_multiplier_limit`, `recurrent_claimed_zeros` (and the
+    same with the prefix `backward_`, and `backward_multiplier_limit`, `backward_claimed_zeros`), `units`,
+    `activation`, `recurrent_activation`, `bidirectional`, `return_sequences`, `use_static`; batch normalization:
+    `channels` (distinct constants; inputs beyond them share); softmax: `slices` of `slice_size` values each, and
+    `exp_scale`; concatenate: `axis`; convolution: `depth_multiplier` (depthwise); any layer with weights:
+    `store_weights_in_bram` where it is true.
     """
 
     name: str
