@@ -1,0 +1,203 @@
+"""Training with masks held: after every single optimizer step the removed weights are zero again.
+
+A loop of our own rather than `Model.fit`: the step, the L1 term and the masks are one graph, so nothing is attached
+to the model (no regularizer, constraint or wrapper that a saved file would carry) and no step can slip past a
+callback.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.compress.copying import predict
+from fpgaprune.compress.data import Arrays, TrainingData, as_tuple
+from fpgaprune.compress.kernels import Kernel
+from fpgaprune.compress.masks import Mask, all_kept
+from fpgaprune.errors import ConfigError
+from fpgaprune.frameworks import load_frameworks, quiet
+
+Snapshot = list[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a model is on a set of samples; `accuracy` is None where the loss is not that of a classifier."""
+
+    loss: float
+    accuracy: float | None
+
+    @property
+    def name(self) -> str:
+        """The metric that decides between models."""
+        return "loss" if self.accuracy is None else "accuracy"
+
+    @property
+    def metric(self) -> float:
+        """Its value."""
+        return self.loss if self.accuracy is None else self.accuracy
+
+    @property
+    def finite(self) -> bool:
+        """Whether the model still computes numbers."""
+        return isfinite(self.loss)
+
+    def better_than(self, other: "Score") -> bool:
+        """Higher accuracy, then lower loss."""
+        return (self.accuracy or 0.0, -self.loss) > (other.accuracy or 0.0, -other.loss)
+
+
+class Trainer:
+    """Moves the weights of `model` in place; `kernels` are the ones that L1 and masks apply to."""
+
+    def __init__(
+        self,
+        model: Any,
+        kernels: Sequence[Kernel],
+        data: TrainingData,
+        *,
+        loss: Any,
+        batch_size: int,
+        seed: int,
+        on_step: Callable[[], None] | None = None,
+    ) -> None:
+        tensorflow = load_frameworks().tensorflow
+        self.model = model
+        self.kernels = tuple(kernels)
+        self._data = data
+        self._batch = min(batch_size, data.samples)
+        self._random = np.random.default_rng(seed)
+        self._on_step = on_step
+        outputs = predict(model, tuple(a[:256] for a in as_tuple(data.validation_x)))
+        self._targets = fitting_targets(outputs, data.y)
+        self._validation_targets = fitting_targets(outputs, data.validation_y)
+        self._loss, self._judge = resolve_loss(loss, outputs)
+        with tensorflow.device("CPU"):
+            self._x = tuple(tensorflow.constant(a) for a in as_tuple(data.x))
+            self._y = tuple(tensorflow.constant(a) for a in self._targets)
+        self._masks = [tensorflow.Variable(mask, trainable=False, dtype=tensorflow.bool) for mask in all_kept(kernels)]
+        self._l1 = tensorflow.Variable(0.0, trainable=False, dtype=tensorflow.float32)
+        self._use(learning_rate=1e-3)
+
+    def masks(self) -> tuple[Mask, ...]:
+        """The masks that hold now: True stays."""
+        return tuple(np.asarray(mask.numpy(), dtype=np.bool_) for mask in self._masks)
+
+    def hold(self, masks: Sequence[Mask]) -> None:
+        """Zero what the masks remove, now and after every step from here on."""
+        for variable, kernel, mask in zip(self._masks, self.kernels, masks, strict=True):
+            variable.assign(mask)
+            kernel.variable.assign(np.where(mask, kernel.variable.numpy(), 0.0))
+
+    def restart(self, learning_rate: float, l1: float) -> None:
+        """Begin a phase: a fresh Adam optimizer, and `l1` times the sum of magnitudes added to the loss."""
+        self._use(learning_rate)
+        self._l1.assign(l1)
+
+    def epoch(self) -> float:
+        """One pass over the shuffled training samples; returns the mean loss, NaN included."""
+        order = self._random.permutation(self._data.samples).astype(np.int32)
+        losses: list[float] = []
+        for start in range(0, order.size, self._batch):
+            losses.append(float(self._step(order[start : start + self._batch])))
+            if self._on_step is not None:
+                self._on_step()
+        return float(np.mean(losses))
+
+    def score(self) -> Score:
+        """The model's score on the validation samples."""
+        return self._judge(predict(self.model, self._data.validation_x), self._validation_targets)
+
+    def snapshot(self) -> Snapshot:
+        """All weights of the model, to go back to."""
+        return list(self.model.get_weights())
+
+    def go_back(self, snapshot: Snapshot) -> None:
+        """Put back the weights of an earlier moment."""
+        self.model.set_weights(snapshot)
+
+    def _use(self, learning_rate: float) -> None:
+        frameworks = load_frameworks()
+        self._variables = list(self.model.trainable_variables)
+        self._optimizer = frameworks.keras.optimizers.Adam(learning_rate)
+        self._optimizer.build(self._variables)
+        index = frameworks.tensorflow.TensorSpec([None], frameworks.tensorflow.int32)
+        with quiet("trace"):
+            self._step = frameworks.tensorflow.function(self._one_step, input_signature=[index])
+
+    def _one_step(self, index: Any) -> Any:
+        tensorflow = load_frameworks().tensorflow
+        inputs = [tensorflow.gather(x, index) for x in self._x]
+        targets = [tensorflow.gather(y, index) for y in self._y]
+        with tensorflow.GradientTape() as tape:
+            outputs = tensorflow.nest.flatten(self.model(inputs[0] if len(inputs) == 1 else inputs, training=True))
+            loss = sum(tensorflow.reduce_mean(self._loss(y, o)) for y, o in zip(targets, outputs, strict=True))
+            magnitudes = sum(tensorflow.reduce_sum(tensorflow.abs(kernel.variable)) for kernel in self.kernels)
+            total = loss + sum(self.model.losses) + self._l1 * magnitudes
+        gradients = tape.gradient(total, self._variables)
+        pairs = [(g, v) for g, v in zip(gradients, self._variables, strict=True) if g is not None]
+        self._optimizer.apply_gradients(pairs)
+        for mask, kernel in zip(self._masks, self.kernels, strict=True):
+            kernel.variable.assign(tensorflow.where(mask, kernel.variable, tensorflow.zeros_like(kernel.variable)))
+        return loss
+
+
+Judge = Callable[[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]], Score]
+
+
+def resolve_loss(loss: Any, outputs: tuple[NDArray[Any], ...]) -> tuple[Callable[[Any, Any], Any], Judge]:
+    """The loss as a function of (targets, outputs), and the function that scores whole arrays with it.
+
+    A cross-entropy given by name is taken from logits when `outputs`, a few answers of the model, leave 0..1.
+    Raises ConfigError for a name Keras does not know.
+    """
+    losses = load_frameworks().keras.losses
+    try:
+        function = losses.get(loss)
+    except (ValueError, TypeError) as error:
+        message = f"unknown loss {loss!r}: give the name of a Keras loss, such as sparse_categorical_crossentropy"
+        raise ConfigError(message) from error
+    label = loss if isinstance(loss, str) else getattr(function, "name", getattr(function, "__name__", ""))
+    logits = any(((o < 0) | (o > 1)).any() for o in outputs)
+    if isinstance(loss, str) and "crossentropy" in label and logits:
+        plain = function
+
+        def function(targets: Any, answers: Any) -> Any:
+            return plain(targets, answers, from_logits=True)
+
+    def judge(answers: tuple[NDArray[Any], ...], targets: tuple[NDArray[Any], ...]) -> Score:
+        each = [np.mean(np.asarray(function(y, o))) for y, o in zip(targets, answers, strict=True)]
+        return Score(float(np.sum(each)), _accuracy(label, answers, targets, 0.0 if logits else 0.5))
+
+    return function, judge
+
+
+def _accuracy(
+    label: str, outputs: tuple[NDArray[Any], ...], targets: tuple[NDArray[Any], ...], threshold: float
+) -> float | None:
+    if len(outputs) != 1 or "crossentropy" not in label:
+        return None
+    output, target = outputs[0], targets[0]
+    if "binary" in label:
+        return float(np.mean((output > threshold) == (target > 0.5)))
+    wanted = target.reshape(output.shape[:-1]) if "sparse" in label else target.argmax(axis=-1)
+    return float(np.mean(output.argmax(axis=-1) == wanted))
+
+
+def fitting_targets(outputs: tuple[NDArray[Any], ...], targets: Arrays) -> tuple[NDArray[Any], ...]:
+    """Targets with a last axis added where the model's output has one of size one; floats become float32.
+
+    Raises ConfigError when there are more or fewer targets than outputs.
+    """
+    arrays = as_tuple(targets)
+    if len(arrays) != len(outputs):
+        message = f"the model has {len(outputs)} outputs, but the data holds targets for {len(arrays)}"
+        raise ConfigError(message)
+    found = []
+    for output, target in zip(outputs, arrays, strict=True):
+        widened = target[..., np.newaxis] if target.ndim == output.ndim - 1 and output.shape[-1] == 1 else target
+        found.append(widened.astype(np.float32) if widened.dtype.kind in "fb" or output.shape[-1] == 1 else widened)
+    return tuple(found)

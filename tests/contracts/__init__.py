@@ -1,0 +1,1 @@
+"""Test classes that every plug-in of a sort inherits."""
