@@ -64,6 +64,7 @@ def load_frameworks() -> Frameworks:
         message = f"reading, training and converting models needs TensorFlow, QKeras and hls4ml ({error}); {_HINT}"
         raise DependencyError(message) from error
     tensorflow.get_logger().setLevel("ERROR")
+    _restore_is_sequence()
     return Frameworks(tensorflow, keras, qkeras, hls4ml)
 
 
@@ -88,6 +89,13 @@ def _load_keras() -> ModuleType:
     keras = importlib.import_module("tf_keras")
     sys.modules["keras"] = keras
     return keras
+
+
+def _restore_is_sequence() -> None:
+    """QKeras' GRU and simple RNN cells call a function of TensorFlow that later versions only know as is_nested."""
+    nest = importlib.import_module("tensorflow.python.util.nest")
+    if not hasattr(nest, "is_sequence"):
+        nest.is_sequence = nest.is_nested  # type: ignore[attr-defined]
 
 
 def _refuse_shadowed_qkeras() -> None:
