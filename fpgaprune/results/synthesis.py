@@ -37,8 +37,11 @@ class ModuleReport:
     used: Resources
     latency_cycles: int | None = None
     ii: int | None = None
-    instances: tuple[str, ...] = ()  # names of the modules it instantiates, one per instance
-    multipliers: tuple[MultiplyOperator, ...] = ()
+    instances: tuple[str, ...] = ()  # names of the modules it instantiates, one per instance, in program order
+    multipliers: tuple[MultiplyOperator, ...] = ()  # its own, those of its children are theirs
+    input_bits: int | None = None  # sum over its data ports, control left out
+    output_bits: int | None = None
+    output_ports: int | None = None
     path: Path | None = None
 
 
@@ -57,5 +60,10 @@ class SynthesisReport:
     latency_cycles: int | None = None
     ii: int | None = None
     modules: tuple[ModuleReport, ...] = field(default=())
-    written: datetime | None = None
+    written: datetime | None = None  # as the report says, in the time zone of the machine that wrote it
     path: Path | None = None
+    notes: tuple[str, ...] = ()  # what was left out while reading, and why
+
+    def module(self, name: str) -> ModuleReport | None:
+        """The module called `name`; None where the report has none of that name."""
+        return next((module for module in self.modules if module.name == name), None)

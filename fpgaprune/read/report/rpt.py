@@ -1,0 +1,251 @@
+"""The text reports of C synthesis, one per module: `<module>_csynth.rpt` of Vivado HLS and Vitis HLS."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from fpgaprune.errors import ReportError
+from fpgaprune.read.report.cells import count, date, is_multiplier, operand_widths, period_ns, version
+from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
+
+MAX_BYTES: Final = 128 * 2**20  # the largest real one seen has 3 MB
+_TITLE: Final = re.compile(r"== (Vivado|Vitis) HLS Report for '([^']+)'")
+_FIELD: Final = re.compile(r"\* (Date|Version|Target device):\s+(.*)")
+# Handshakes, each one bit wide; Vivado HLS also ends the names of data ports with `_read`.
+_CONTROL: Final = re.compile(
+    r"ap_(clk|rst|rst_n|start|done|idle|ready|continue|ce)|.*_(ap_vld|ap_ack|full_n|empty_n|write|read|TVALID|TREADY"
+    r"|start_out|start_write|start_full_n)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RptReport:
+    """One text report: its module and what it says about the run."""
+
+    module: ModuleReport
+    available: Resources
+    tool: str
+    version: str | None
+    part: str | None
+    clock_ns: float | None
+    written: datetime | None
+    children: dict[str, Resources]  # what the instance table says each instantiated module uses
+
+
+@dataclass(slots=True)
+class _Table:
+    section: str
+    group: str
+    title: str
+    header: list[list[str]] = field(default_factory=list)
+    rows: list[tuple[int, list[str]]] = field(default_factory=list)
+    separators: int = 0
+
+    @property
+    def columns(self) -> list[str]:
+        """The last line of the header names the columns."""
+        return self.header[-1] if self.header else []
+
+
+def read_rpt(path: Path) -> RptReport:
+    """Read one `*_csynth.rpt`; raises ReportError with the line where it is truncated, foreign or malformed."""
+    if path.stat().st_size > MAX_BYTES:
+        message = f"{path} has more than {MAX_BYTES // 2**20} MB: that is no report of one module"
+        raise ReportError(message)
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    title = next((found for line in lines[:20] if (found := _TITLE.match(line))), None)
+    if title is None:
+        first = next((line for line in lines if line.strip(" =")), "")
+        message = f"{path}, line 1: not a C-synthesis report of Vivado HLS or Vitis HLS (it starts with {first[:60]!r})"
+        raise ReportError(message)
+    return _Reader(path, lines).read(title[1], title[2])
+
+
+class _Reader:
+    def __init__(self, path: Path, lines: list[str]) -> None:
+        self._path = path
+        self._lines = lines
+
+    def read(self, tool: str, name: str) -> RptReport:
+        tables = {(t.section, t.group, t.title): t for t in self._tables()}
+        utilization = self._need(tables, "Utilization Estimates", "", "Summary")
+        interface = self._need(tables, "Interface", "", "Summary")
+        last = next((line for line in reversed(self._lines) if line.strip()), "")
+        if not last.lstrip().startswith("+-"):
+            message = f"{self._path}, line {len(self._lines)}: the report is truncated"
+            raise ReportError(message)
+        latency, ii = self._latency(tables.get(("Performance Estimates", "Latency", "Summary")))
+        instances = tables.get(("Utilization Estimates", "Detail", "Instance"))
+        facts = {found[1]: found[2] for line in self._lines[:40] if (found := _FIELD.match(line))}
+        inputs, outputs, output_ports = self._ports(interface)
+        module = ModuleReport(
+            name=name,
+            used=self._resources(utilization, "Total"),
+            latency_cycles=latency,
+            ii=ii,
+            instances=self._instances(instances),
+            multipliers=tuple(self._multipliers(tables)),
+            path=self._path,
+            input_bits=inputs,
+            output_bits=outputs,
+            output_ports=output_ports,
+        )
+        return RptReport(
+            module=module,
+            available=self._resources(utilization, "Available"),
+            tool="vivado_hls" if tool == "Vivado" else "vitis_hls",
+            version=version(facts.get("Version")),
+            part=facts.get("Target device", "").strip() or None,
+            clock_ns=self._clock(tables.get(("Performance Estimates", "Timing", "Summary"))),
+            written=date(facts.get("Date")),
+            children=self._children(instances),
+        )
+
+    def _where(self, number: int) -> str:
+        return f"{self._path}, line {number}"
+
+    def _need(self, tables: dict[tuple[str, str, str], _Table], *key: str) -> _Table:
+        table = tables.get((key[0], key[1], key[2]))
+        if table is None or not table.rows:
+            message = f"{self._path}, line {len(self._lines)}: the report ends without its table {key[0]!r}: truncated"
+            raise ReportError(message)
+        return table
+
+    def _tables(self) -> Iterator[_Table]:
+        section = group = title = ""
+        table: _Table | None = None
+        for number, line in enumerate(self._lines, start=1):
+            text = line.strip()
+            if text.startswith(("+-", "|")):
+                if table is None:
+                    table = _Table(section, group, title)
+                self._add(table, number, text)
+                continue
+            if table is not None:
+                yield table
+                table = None
+            if text.startswith("== "):
+                section, group, title = text[3:].strip(), "", ""
+            elif text.startswith("+ "):
+                group, title = re.sub(r"\s*(\(.*\))?:\s*$", "", text[2:]), ""
+            elif text.startswith("* "):
+                title = text[2:].rstrip(": ")
+        if table is not None:
+            yield table
+
+    def _add(self, table: _Table, number: int, text: str) -> None:
+        if text.startswith("+-"):
+            table.separators += 1
+            return
+        cells = [cell.strip() for cell in text.strip("|").split("|")]
+        if not text.endswith("|"):
+            message = f"{self._where(number)}: the row is cut off"
+            raise ReportError(message)
+        if table.separators < 2:
+            table.header.append(cells)
+        elif len(cells) != len(table.columns):
+            # names of C++ operators may hold a bar; tables read below have none, so others may differ
+            if table.title in {"Summary", "Instance", "Expression", "DSP", "DSP48", "DSP48E"}:
+                message = f"{self._where(number)}: {len(cells)} cells under {len(table.columns)} columns"
+                raise ReportError(message)
+        else:
+            table.rows.append((number, cells))
+
+    def _resources(self, table: _Table, row_name: str) -> Resources:
+        for number, cells in table.rows:
+            if cells[0] == row_name:
+                return self._row_resources(table, number, cells)
+        message = f"{self._where(len(self._lines))}: the utilization table has no row {row_name!r}"
+        raise ReportError(message)
+
+    def _row_resources(self, table: _Table, number: int, cells: list[str]) -> Resources:
+        row = dict(zip(table.columns, cells, strict=True))
+        where = self._where(number)
+        return Resources(
+            dsp=count(row.get("DSP48E", row.get("DSP")), where),
+            lut=count(row.get("LUT"), where),
+            ff=count(row.get("FF"), where),
+            bram_18k=count(row.get("BRAM_18K"), where),
+            uram=count(row.get("URAM"), where),
+        )
+
+    def _latency(self, table: _Table | None) -> tuple[int | None, int | None]:
+        if table is None or not table.rows:
+            return None, None
+        number, cells = table.rows[0]
+        worst = [cell for column, cell in zip(table.columns, cells, strict=True) if column == "max"]
+        if not worst:
+            return None, None
+        return count(worst[0], self._where(number)), count(worst[-1], self._where(number))
+
+    def _clock(self, table: _Table | None) -> float | None:
+        if table is None or not table.rows or "Target" not in table.columns:
+            return None
+        number, cells = table.rows[0]
+        return period_ns(cells[table.columns.index("Target")], self._where(number))
+
+    def _instances(self, table: _Table | None) -> tuple[str, ...]:
+        """Modules in the order the compiler met their calls: the number at the end of an instance's name grows."""
+        if table is None:
+            return ()
+        found = []
+        for _, cells in table.rows:
+            instance, module = cells[0], cells[1]
+            if module and not is_multiplier(module):
+                order = re.search(r"_(?:fu_|U)(\d+)$", instance)
+                found.append((int(order[1]) if order else 0, module))
+        return tuple(module for _, module in sorted(found, key=lambda pair: pair[0]))
+
+    def _children(self, table: _Table | None) -> dict[str, Resources]:
+        if table is None:
+            return {}
+        return {
+            cells[1]: self._row_resources(table, number, cells)
+            for number, cells in table.rows
+            if cells[1] and not is_multiplier(cells[1])
+        }
+
+    def _multipliers(self, tables: dict[tuple[str, str, str], _Table]) -> Iterator[MultiplyOperator]:
+        yield from self._instance_multipliers(tables.get(("Utilization Estimates", "Detail", "Instance")))
+        yield from self._expression_multipliers(tables.get(("Utilization Estimates", "Detail", "Expression")))
+        for title in ("DSP", "DSP48", "DSP48E"):
+            table = tables.get(("Utilization Estimates", "Detail", title))
+            for _, cells in table.rows if table else ():
+                if "*" in cells[-1]:  # each row is one block by construction
+                    yield MultiplyOperator(cells[0], *operand_widths(cells[1]), dsp=1, lut=0)
+
+    def _instance_multipliers(self, table: _Table | None) -> Iterator[MultiplyOperator]:
+        for number, cells in table.rows if table else ():
+            if is_multiplier(cells[1]):
+                used = self._row_resources(table, number, cells) if table else Resources()
+                yield MultiplyOperator(cells[0], *operand_widths(cells[1]), dsp=used.dsp, lut=used.lut)
+
+    def _expression_multipliers(self, table: _Table | None) -> Iterator[MultiplyOperator]:
+        for number, cells in table.rows if table else ():
+            row = dict(zip(table.columns if table else (), cells, strict=True))
+            if row.get("Operation") == "*":
+                where = self._where(number)
+                widths = (count(row.get("Bitwidth P0"), where), count(row.get("Bitwidth P1"), where))
+                yield MultiplyOperator(
+                    cells[0],
+                    *widths,
+                    dsp=count(row.get("DSP48E", row.get("DSP")), where),
+                    lut=count(row.get("LUT"), where),
+                )
+
+    def _ports(self, table: _Table) -> tuple[int | None, int | None, int | None]:
+        """Bits in, bits out and number of ports out, of the data ports alone."""
+        if not {"RTL Ports", "Dir", "Bits"} <= set(table.columns):
+            return None, None, None
+        bits = {"in": 0, "out": 0}
+        ports = 0
+        for number, cells in table.rows:
+            row = dict(zip(table.columns, cells, strict=True))
+            width = count(row["Bits"], self._where(number)) or 0
+            if row["Dir"] in bits and not (width <= 1 and _CONTROL.fullmatch(row["RTL Ports"])):
+                bits[row["Dir"]] += width
+                ports += row["Dir"] == "out"
+        return bits["in"], bits["out"], ports

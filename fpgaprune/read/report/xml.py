@@ -1,0 +1,177 @@
+"""The XML reports of C synthesis: `csynth.xml` and `<top>_csynth.xml` of Vivado HLS and Vitis HLS."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import iterparse
+
+from fpgaprune.errors import ReportError
+from fpgaprune.read.report.cells import count, operand_widths, period_ns, version
+from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
+
+MAX_BYTES: Final = 512 * 2**20  # the largest real one seen has 4 MB; a row per operator could make it far larger
+
+
+@dataclass(slots=True)
+class XmlReport:
+    """One XML report: the whole design, and its modules where the tool lists them (Vitis HLS, `csynth.xml`)."""
+
+    path: Path
+    top: str | None = None
+    tool: str = "vitis_hls"
+    version: str | None = None
+    part: str | None = None
+    clock_ns: float | None = None
+    used: Resources | None = None
+    available: Resources = field(default_factory=Resources)
+    latency_cycles: int | None = None
+    ii: int | None = None
+    modules: list[ModuleReport] = field(default_factory=list)
+    instances: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def read_xml(path: Path) -> XmlReport:
+    """Read one XML report; raises ReportError, with the line, where it is truncated, foreign or malformed.
+
+    Entities and document types are refused: no tool writes any.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        message = f"{path} has more than {MAX_BYTES // 2**20} MB: that is no synthesis report"
+        raise ReportError(message)
+    report = XmlReport(path)
+    try:
+        for section in _sections(path):
+            _take(report, section)
+    except ParseError as error:
+        message = f"{path}, line {error.position[0]}: not well-formed XML, the report is truncated or damaged ({error})"
+        raise ReportError(message) from error
+    except DefusedXmlException as error:
+        message = f"{path}: the report defines entities or a document type, which no synthesis tool writes; refused"
+        raise ReportError(message) from error
+    except (UnicodeDecodeError, LookupError) as error:
+        message = f"{path}, line 1: the text encoding cannot be read ({error})"
+        raise ReportError(message) from error
+    if report.top is None or report.used is None:
+        missing = "TopModelName" if report.top is None else "AreaEstimates"
+        message = f"{path}: not a C-synthesis report of Vivado HLS or Vitis HLS: it has no {missing}"
+        raise ReportError(message)
+    return report
+
+
+def _sections(path: Path) -> Iterator[Element]:
+    """The children of the root, and each `Module` by itself: memory stays small whatever the number of modules."""
+    depth = 0
+    for event, element in iterparse(path, events=("start", "end"), forbid_dtd=True):
+        if event == "start":
+            depth += 1
+            if depth == 1 and element.tag != "profile":
+                message = f"{path}, line 1: the root is <{element.tag[:40]}>, a C-synthesis report has <profile>"
+                raise ReportError(message)
+            continue
+        depth -= 1
+        if depth == 1 or (depth == 2 and element.tag == "Module"):
+            yield element
+            element.clear()
+
+
+def _take(report: XmlReport, section: Element) -> None:
+    match section.tag:
+        case "ReportVersion":
+            report.version = version(section.findtext("Version"))
+        case "UserAssignments":
+            report.top = _text(section, "TopModelName")
+            report.part = _text(section, "Part")
+            unit = (_text(section, "unit") or "ns").lower()
+            report.clock_ns = period_ns(_text(section, "TargetClockPeriod"), _where(report, "TargetClockPeriod"), unit)
+        case "PerformanceEstimates":
+            report.latency_cycles, report.ii = _latency(report, section)
+        case "AreaEstimates":
+            _take_area(report, section)
+        case "RTLDesignHierarchy":
+            for node in section.iter():
+                if node.find("InstancesList") is not None:
+                    _take_instances(report, node)
+        case "Module":
+            report.modules.append(_module(report, section))
+        case _:
+            pass
+
+
+def _take_area(report: XmlReport, section: Element) -> None:
+    resources, available = section.find("Resources"), section.find("AvailableResources")
+    if resources is None:
+        return
+    report.used = _resources(report, resources)
+    report.tool = "vivado_hls" if resources.find("DSP48E") is not None else "vitis_hls"
+    if available is not None:
+        report.available = _resources(report, available)
+
+
+def _take_instances(report: XmlReport, node: Element) -> None:
+    name = _text(node, "ModuleName")
+    found = []
+    for instance in node.iterfind("InstancesList/Instance"):
+        module, number = _text(instance, "ModuleName"), _text(instance, "ID") or "0"
+        if module:
+            found.append((int(number) if number.isdecimal() and len(number) < 10 else 0, module))
+    if name:
+        report.instances[name] = tuple(module for _, module in sorted(found, key=lambda pair: pair[0]))
+
+
+def _module(report: XmlReport, section: Element) -> ModuleReport:
+    resources = section.find("AreaEstimates/Resources")
+    performance = section.find("PerformanceEstimates")
+    latency, ii = (None, None) if performance is None else _latency(report, performance)
+    return ModuleReport(
+        name=_text(section, "Name") or "",
+        used=Resources() if resources is None else _resources(report, resources),
+        latency_cycles=latency,
+        ii=ii,
+        multipliers=tuple(_multipliers(report, section)),
+        path=report.path,
+    )
+
+
+def _multipliers(report: XmlReport, section: Element) -> Iterator[MultiplyOperator]:
+    for node in section.iterfind("BindNodes/BindNode"):
+        if node.get("OPTYPE") == "mul":
+            name = node.get("RTLNAME", "")
+            yield MultiplyOperator(name, *operand_widths(name), dsp=count(node.get("DSP"), _where(report, name)))
+
+
+def _latency(report: XmlReport, section: Element) -> tuple[int | None, int | None]:
+    summary = section.find("SummaryOfOverallLatency")
+    if summary is None:
+        return None, None
+    where = _where(report, "SummaryOfOverallLatency")
+    interval = _text(summary, "Interval-max") or _text(summary, "PipelineInitiationInterval")
+    latency = _text(summary, "Worst-caseLatency")
+    return _cycles(latency, where), _cycles(interval, where)
+
+
+def _cycles(text: str | None, where: str) -> int | None:
+    """Cycles; a range `min ~ max`, as `csynth.xml` writes an interval, counts by its end."""
+    return count(text.rsplit("~", 1)[-1] if text and text.count("~") == 1 and text.strip()[0] != "~" else text, where)
+
+
+def _resources(report: XmlReport, node: Element) -> Resources:
+    def used(*names: str) -> int | None:
+        for name in names:
+            if (text := _text(node, name)) is not None:
+                return count(text, _where(report, name))
+        return None
+
+    return Resources(used("DSP", "DSP48E"), used("LUT"), used("FF"), used("BRAM_18K"), used("URAM"))
+
+
+def _text(node: Element, name: str) -> str | None:
+    text = node.findtext(name)
+    return text.strip() or None if text else None
+
+
+def _where(report: XmlReport, name: str) -> str:
+    return f"{report.path}, element {name}"
