@@ -55,12 +55,15 @@ def layer_record(layer: LayerSpec) -> dict[str, Any]:
         "multiplier_limit": layer.multiplier_limit,
         "claimed_zeros": layer.claimed_zeros,
         "attributes": dict(sorted(layer.attributes.items())),
+        "config": layer.config,
     }
 
 
 def layer_facts(layer: LayerSpec) -> str:
-    """The record as canonical text, for digests."""
-    return json.dumps(layer_record(layer), sort_keys=True, separators=(",", ":"))
+    """What of the record decides the hardware, as canonical text, for digests."""
+    record = layer_record(layer)
+    del record["config"]
+    return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
 
 def target_facts(io_type: str, outputs: tuple[str, ...], target: "Target") -> str:
@@ -119,4 +122,5 @@ def _layer(record: dict[str, Any], arrays: dict[str, "NDArray[np.float64]"]) -> 
         multiplier_limit=record["multiplier_limit"],
         claimed_zeros=record["claimed_zeros"],
         attributes=record["attributes"],
+        config=record.get("config"),
     )

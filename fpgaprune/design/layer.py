@@ -195,6 +195,9 @@ class LayerSpec:
     multiplier_limit: int | None = None  # what the generated code passes to ALLOCATION
     claimed_zeros: int | None = None  # n_zeros as written in parameters.h
     attributes: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    # The structure that configures the call in the generated C++ (`config12`, `relu_config4`): synthesis reports name
+    # modules by it. Where a layer came from, like the design's source: no part of the digest.
+    config: str | None = None
 
     def __post_init__(self) -> None:
         """Freeze the mappings; refuse a layer without a name."""
