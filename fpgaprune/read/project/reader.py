@@ -1,0 +1,297 @@
+"""From a folder to a Design."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from math import prod
+from pathlib import Path
+
+from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
+from fpgaprune.errors import DesignError, ProjectError
+from fpgaprune.read.conventions import ACTIVATIONS, MERGES, shaped, stream_shape
+from fpgaprune.read.project import elementwise as simple
+from fpgaprune.read.project.folder import ProjectFolder
+from fpgaprune.read.project.products import batch_norm, convolution, dense
+from fpgaprune.read.project.recurrent import recurrent
+from fpgaprune.read.project.site import Config, Site, Source, Tensor, real_number
+from fpgaprune.read.project.source import Call, Headers, TopFunction, Variable, read_headers, read_top
+from fpgaprune.read.project.target import ProjectTarget, read_target
+
+_HEADERS = ("firmware/defines.h", "firmware/parameters.h")
+# Constants whose product is the number of values a layer reads, most telling first.
+_INPUT_SIZES = (
+    ("in_height", "in_width", "n_chan"),
+    ("in_height", "in_width", "n_filt"),
+    ("in_height", "in_width", "in_chan"),
+    ("height", "width", "n_chan"),
+    ("in_width", "n_chan"),
+    ("n_sequence", "n_in"),
+    ("n_elem1",),
+    ("n_elem1_0", "n_elem1_1", "n_elem1_2"),
+    ("N",),
+    ("n_in",),
+)
+Handler = Callable[[Site], LayerSpec | tuple[LayerSpec, ...]]
+
+
+def read_project(path: Path) -> Design:
+    """The design that a generated hls4ml project holds.
+
+    Reads `firmware/` (headers, top function, weights), the Tcl scripts and `hls4ml_config.yml`, of Vivado, Vitis and
+    VivadoAccelerator projects of every version of hls4ml. Raises ProjectError when something is missing, truncated,
+    contradictory, or made for another backend.
+    """
+    folder = ProjectFolder(path)
+    target = read_target(folder)
+    headers = read_headers(folder.text(name) for name in _HEADERS if name == _HEADERS[1] or folder.has(name))
+    top = _top(folder, target, headers)
+    try:
+        return _Reader(folder, target, headers, top).design(str(path))
+    except DesignError as error:
+        message = f"the project {path} does not make a network: {error}"
+        raise ProjectError(message) from error
+
+
+def _top(folder: ProjectFolder, target: ProjectTarget, headers: Headers) -> TopFunction:
+    files = list(folder.listing("firmware", ".cpp"))
+    found = []
+    for name in [*([target.top] if target.top else []), *(Path(file).stem for file in files)]:
+        for file in files:
+            top = read_top(folder.text(file), name, dict(headers.macros))
+            if top is not None and top.calls:
+                found.append(top)
+    if found:  # a wrapper around the network calls no layers, or fewer
+        return max(found, key=lambda top: (top.name == target.top, len(top.calls)))
+    wanted = f"the function {target.top!r}" if target.top else "a top function"
+    message = f"no source file in {folder.root / 'firmware'} defines {wanted} that calls layers of hls4ml"
+    raise ProjectError(message)
+
+
+def separable(site: Site) -> tuple[LayerSpec, ...]:
+    """A separable convolution of versions before 1.0: one call, two products."""
+    config = site.settings()
+    depthwise, pointwise = config.nested("depthwise_config"), config.nested("pointwise_config")
+    if depthwise is None or pointwise is None or len(site.arrays) != 4:
+        message = f"layer {site.name!r} calls {site.call.function} without its two configurations and four arrays"
+        raise ProjectError(message)
+    weights, mixer, zeros, bias = site.arrays
+    between = site.source.type(site.call.template[1]).precision if len(site.call.template) == 4 else None
+    first = replace(site, arrays=(weights, zeros), name=f"{site.name}_depthwise")
+    second = replace(
+        site,
+        arrays=(mixer, bias),
+        sources=(first.name,),
+        inputs=(Tensor(first.name, between, None, None),),
+    )
+    kind = "1d" if "1d" in site.call.function else "2d"
+    return (
+        replace(convolution(first, depthwise, suffix=f"depthwise_conv_{kind}"), output_precision=between),
+        convolution(second, pointwise, suffix=f"pointwise_conv_{kind}"),
+    )
+
+
+_HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
+    (re.compile(pattern), handler)
+    for pattern, handler in (
+        (r"dense|dense_(latency|resource|large|compressed)\w*|dense_da_\d+|compute_layer|compute_large_layer", dense),
+        (r"separable_conv_[12]d\w*", separable),
+        (r"(pointwise_|depthwise_)?conv_?[12]d\w*", convolution),
+        (r"normalize_(binary|ternary)_tanh", simple.threshold),
+        (r"normalize\w*", batch_norm),
+        (r"softmax\w*", simple.softmax),
+        (r"pooling[12]d\w*", simple.pooling),
+        (r"global_pooling[12]d\w*", simple.global_pooling),
+        (r"dot[123]d", simple.dot),
+        (r"concatenate[123]d", simple.concatenate),
+        (r"clone_stream", partial(simple.moved, "clone")),
+        (r"repack_stream", partial(simple.moved, "repack")),
+        (r"flatten", partial(simple.moved, "flatten")),
+        (r"broadcast_stream", simple.broadcast),
+        (r"transpose\w*", simple.transpose),
+        (r"zeropad[12]d\w*", simple.padding),
+        (r"cropping[12]d\w*", simple.cropping),
+        (r"resize_\w+", simple.resize),
+        (r"(lstm|gru|bidirectional)(_stack)?", recurrent),
+        ("|".join(sorted(MERGES)), simple.merge),
+        ("|".join(sorted(ACTIVATIONS)), simple.activation),
+    )
+)
+
+
+def _handler(function: str) -> Handler:
+    return next((handler for pattern, handler in _HANDLERS if pattern.fullmatch(function)), simple.other)
+
+
+class _Reader:
+    """Follows the calls of the top function."""
+
+    def __init__(self, folder: ProjectFolder, target: ProjectTarget, headers: Headers, top: TopFunction) -> None:
+        self._source = Source(folder, headers)
+        self._target = target
+        self._top = top
+        self._produced: dict[str, str] = {}  # variable -> layer
+        self._layers: dict[str, LayerSpec] = {}
+        self._io_type = self._find_io_type(headers)
+        self._strategy = _default_strategy(target.settings)
+
+    def design(self, source: str) -> Design:
+        calls = [(call, roles) for call in self._top.calls if (roles := self._roles(call)) is not None]
+        written = {output for _, (_, outputs, _) in calls for output in outputs}
+        used = {name for call, _ in calls for name in map(_plain, call.arguments)}
+        bram = frozenset(a.name for a in self._top.arguments if self._is_array(a.name))
+        tensors = [a for a in self._top.arguments if a.name in used and a.name not in bram]
+        for argument in tensors:
+            if argument.name not in written:
+                self._add_input(argument)
+        for call, roles in calls:
+            self._add_layers(call, *roles, bram)
+        outputs = tuple(self._produced[a.name] for a in tensors if a.name in written)
+        if not outputs:
+            message = f"no layer of {self._top.name} in {self._source.folder.root} writes an output of the network"
+            raise ProjectError(message)
+        return Design(
+            name=self._top.name,
+            layers=shaped(tuple(self._layers.values()), self._io_type),
+            io_type=self._io_type,
+            outputs=outputs,
+            target=self._target.target,
+            source=source,
+        )
+
+    def _find_io_type(self, headers: Headers) -> str:
+        if any(variable.is_stream for variable in self._top.variables.values()):
+            return "io_stream"
+        found = (Config(self._source, struct).word("io_type") for struct in headers.structs.values())
+        return "io_serial" if "io_serial" in found else "io_parallel"
+
+    def _is_array(self, name: str) -> bool:
+        folder = self._source.folder
+        return any(folder.has(f"firmware/weights/{name}{suffix}") for suffix in (".h", ".txt"))
+
+    def _resolved(self, name: str) -> str:
+        seen = set()
+        while name in self._top.aliases and name not in seen:
+            seen.add(name)
+            name = self._top.aliases[name]
+        return name
+
+    def _tensor(self, name: str) -> Tensor:
+        variable = self._top.variables[name]
+        facts = self._source.type(variable.type)
+        if variable.is_stream:
+            return Tensor(name, facts.precision, None, facts.lanes)
+        return Tensor(name, facts.precision, self._shape(variable), facts.lanes)
+
+    def _shape(self, variable: Variable) -> tuple[int, ...]:
+        terms = [term for size in variable.sizes for term in _factors(size)]
+        shape = tuple(self._source.number(term) for term in terms)
+        if not shape or min(shape) < 1:
+            message = f"the tensor {variable.name!r} of {self._top.name} has the impossible size {variable.sizes}"
+            raise ProjectError(message)
+        return shape
+
+    def _roles(self, call: Call) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]] | None:
+        """Tensors read, tensors written, and arrays of a call; None for one that writes no tensor."""
+        plain = [_plain(argument) for argument in call.arguments]
+        arrays = tuple(name for name in plain if self._is_array(name))
+        tensors = [
+            resolved
+            for name in plain
+            if (resolved := self._resolved(name)) in self._top.variables and name not in arrays
+        ]
+        if len(tensors) < 2:
+            return None
+        count = len(tensors) - 1 if call.function == "clone_stream" else 1
+        return tuple(tensors[:-count]), tuple(tensors[-count:]), arrays
+
+    def _add_input(self, argument: Variable) -> None:
+        tensor = self._tensor(argument.name)
+        shape = tensor.shape or self._streamed_input(argument.name, tensor.lanes or 1)
+        self._layers[argument.name] = LayerSpec(
+            name=argument.name,
+            kind=LayerKind.INPUT,
+            operation=None,
+            inputs=(),
+            input_shape=shape,
+            output_shape=shape,
+            input_precision=tensor.precision,
+            output_precision=tensor.precision,
+        )
+        self._produced[argument.name] = argument.name
+
+    def _streamed_input(self, name: str, lanes: int) -> tuple[int, ...]:
+        """A stream does not tell its length: the first layer that reads it does."""
+        for call in self._top.calls:
+            if name in map(self._resolved, map(_plain, call.arguments)):
+                return stream_shape(self._consumed(call) or lanes, lanes, ())
+        return (lanes,)
+
+    def _consumed(self, call: Call) -> int | None:
+        config = self._config(call)
+        if config is None:
+            size = call.template[2] if len(call.template) > 2 else ""
+            return int(size) if size.isdigit() else None
+        for names in _INPUT_SIZES:
+            sizes = [config.get(name) for name in names]
+            if names == ("n_in",) and "pool" in call.function:
+                sizes.append(config.get("n_filt"))
+            if None not in sizes:
+                return prod(size for size in sizes if size)
+        return None
+
+    def _add_layers(
+        self, call: Call, read: tuple[str, ...], written: tuple[str, ...], arrays: tuple[str, ...], bram: frozenset[str]
+    ) -> None:
+        for name in read:
+            if name not in self._produced:
+                message = f"{call.function} in {self._top.name} reads {name!r} before anything writes it"
+                raise ProjectError(message)
+        sources = tuple(self._produced[name] for name in read)
+        site = Site(
+            source=self._source,
+            call=call,
+            name=self._name(call, written[0]),
+            io_type=self._io_type,
+            sources=sources,
+            inputs=tuple(self._tensor(name) for name in read),
+            input_shape=self._layers[sources[0]].output_shape,
+            output=self._tensor(written[0]),
+            arrays=arrays,
+            scalars=tuple(value for text in call.arguments if (value := real_number(text)) is not None),
+            bram=bram,
+            default_strategy=self._strategy,
+            config=self._config(call),
+        )
+        made = _handler(call.function)(site)
+        layers = made if isinstance(made, tuple) else (made,)
+        for layer in layers:
+            self._layers[layer.name] = layer
+        self._produced.update(dict.fromkeys(written, layers[-1].name))
+
+    def _name(self, call: Call, output: str) -> str:
+        name = call.label or output.removesuffix("_out")
+        return f"{name}_{output}" if name in self._layers else name
+
+    def _config(self, call: Call) -> Config | None:
+        structs = self._source.headers.structs
+        found = [argument for argument in call.template if argument in structs]
+        return Config(self._source, structs[found[-1]]) if found else None
+
+
+def _plain(argument: str) -> str:
+    return argument.strip().removeprefix("&").removesuffix("[0]")
+
+
+def _factors(size: str) -> Iterator[str]:
+    if re.fullmatch(r"[\w*\s]+", size):
+        yield from (term.strip() for term in size.split("*"))
+    else:
+        yield size
+
+
+def _default_strategy(settings: Mapping[str, object]) -> Strategy:
+    model = settings.get("HLSConfig")
+    model = model.get("Model") if isinstance(model, dict) else None
+    word = str(model.get("Strategy")).lower() if isinstance(model, dict) else ""
+    return Strategy.RESOURCE if word in ("resource", "large") else Strategy.LATENCY
