@@ -266,7 +266,8 @@ class _Reader:
         made = _handler(call.function)(site)
         layers = made if isinstance(made, tuple) else (made,)
         for layer in layers:
-            self._layers[layer.name] = layer
+            config = layer.config or (site.config.name if site.config else None)
+            self._layers[layer.name] = replace(layer, config=config)
         self._produced.update(dict.fromkeys(written, layers[-1].name))
 
     def _name(self, call: Call, output: str) -> str:
