@@ -1,0 +1,103 @@
+"""Layers that multiply element by element: batch normalization, softmax, activations with a slope, merges."""
+
+from math import ceil, prod
+
+import numpy as np
+
+from fpgaprune.design import Encoding, LayerSpec
+from fpgaprune.estimate.context import Context, Finding
+from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
+from fpgaprune.estimate.products import count_products
+from fpgaprune.results import Bound
+
+_SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
+_FREE = frozenset({
+    "linear", "relu", "thresholded_relu", "sigmoid", "tanh", "softplus", "softsign", "binary_tanh", "ternary_tanh",
+    "normalize_binary_tanh", "normalize_ternary_tanh", "binary_sigmoid",
+})  # fmt: skip
+
+
+def estimate_nothing(layer: LayerSpec, context: Context) -> Finding:  # noqa: ARG001
+    """Layers that only compare, move or add."""
+    return Finding(NOTHING, products=0, first_order=0)
+
+
+def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
+    """One multiplication per scale that needs one, at most one multiplier per `reuse_factor` elements."""
+    weight, data = layer.weight, context.input_type(layer)
+    if weight is None or data is None:
+        return Finding(None, notes=("not estimated: its scale or input type is not known",))
+    scale = weight.codes.reshape(-1, 1)
+    elements = prod(layer.input_shape) or scale.size
+    copies = 1 if context.streams else max(1, elements // max(1, scale.size))
+    products = int(np.count_nonzero(scale)) * copies
+    reuse_factor = max(1, layer.reuse_factor or 1)
+    lanes = scale.size * copies if context.streams else ceil(elements / reuse_factor)
+    first = min(lanes, scale.size * copies) * context.pricing.tiles(data.width, weight.precision.width)
+    if weight.encoding is not Encoding.FIXED:
+        return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
+    counted = count_products(scale, context.rules.free_digits).scaled(copies)
+    limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
+    if context.rules.tool == "yosys":
+        limit = elements
+    return Finding(constant_cost(counted, data.width, context.pricing, limit), products, first)
+
+
+def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
+    """Exponential times inverse of the sum, per class: all at once in parallel, `reuse_factor` in turn in a stream."""
+    if layer.operation in {"argmax", "legacy"}:
+        return Finding(NOTHING, products=0, first_order=0)
+    exponential, inverse = layer.tables.get("exp_table"), layer.tables.get("inv_table")
+    if exponential is None or inverse is None:
+        return Finding(None, notes=("not estimated: the types of its tables are not known",))
+    slices = int(layer.attributes.get("slices", 1))
+    classes = int(layer.attributes.get("slice_size", 0)) or ceil(layer.output_size / slices)
+    reuse_factor = max(1, layer.reuse_factor or 1)
+    multipliers = ceil(classes / reuse_factor) if context.streams else classes
+    # Exponentials are positive: their sign bit is not multiplied.
+    width = exponential.precision.width - int(exponential.precision.signed)
+    price = context.pricing.dsp(width, inverse.precision.width)
+    cost = exactly(multipliers, price)
+    if slices == 1 or context.streams:
+        return Finding(cost, products=multipliers)
+    unrolled = exactly(multipliers * slices, price)
+    note = "bounded: no report has a softmax over several slices at once"
+    return Finding(cost.spanning(unrolled), products=multipliers * slices, notes=(note,), extrapolated=True)
+
+
+def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
+    """Tables and comparisons are free; a slope is one multiplication by a constant per element."""
+    operation = layer.operation or "linear"
+    if operation in _FREE:
+        return Finding(NOTHING, products=0, first_order=0)
+    slope = layer.parameters.get(_SLOPE.get(operation, ""))
+    data = context.input_type(layer)
+    if slope is None or data is None:
+        return Finding(None, notes=(f"not estimated: no rule for the activation {operation!r}",))
+    elements = layer.input_shape[-1] if context.streams and layer.input_shape else max(1, prod(layer.input_shape))
+    codes = slope.codes.reshape(-1, 1)
+    copies = max(1, elements // codes.size)
+    table = layer.tables.get("table")
+    width = table.precision.width if operation == "elu" and table is not None else data.width
+    counted = count_products(codes, context.rules.free_digits).scaled(copies)
+    note = f"extrapolated: no report has the activation {operation!r}"
+    cost = constant_cost(counted, width, context.pricing)
+    return Finding(cost, int(np.count_nonzero(codes)) * copies, notes=(note,), extrapolated=True)
+
+
+def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
+    """Products of data by data; sums, averages and comparisons are free."""
+    if layer.operation not in {"multiply", "dot"}:
+        return Finding(NOTHING, products=0, first_order=0)
+    one, other = context.input_type(layer, 0), context.input_type(layer, 1)
+    if one is None or other is None:
+        return Finding(None, notes=("not estimated: the types of its inputs are not known",))
+    shape = layer.input_shape if layer.operation == "dot" else layer.output_shape
+    products = shape[-1] if context.streams and shape else prod(shape)
+    reuse_factor = max(1, layer.reuse_factor or 1) if layer.operation == "dot" else 1
+    price = context.pricing.dsp(one.width, other.width)
+    cost = exactly(ceil(products / reuse_factor), price)
+    note = f"extrapolated: no report has the merge {layer.operation!r}"
+    return Finding(
+        Cost(cost.multipliers, Bound(cost.dsp.low, products * price)), products, notes=(note,), extrapolated=True
+    )

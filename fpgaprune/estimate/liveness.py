@@ -1,0 +1,140 @@
+"""Dead neurons: products that synthesis removes because nothing reads them, or because their data never change.
+
+A neuron whose outgoing constants are all zero is never read, so its incoming products go; one whose incoming
+constants are all zero is a constant, so its outgoing products fold away. Both travel through the graph. Seen in fully
+parallel designs only (`io_parallel`): streams carry every value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
+
+Mask = NDArray[np.bool_]
+
+# Elementwise and without a table: constants pass, and so does not being read. A lookup's index is not known to fold.
+_ARITHMETIC = frozenset({
+    "linear", "relu", "leaky_relu", "prelu", "thresholded_relu", "hard_sigmoid", "hard_tanh",
+    "binary_tanh", "ternary_tanh",
+})  # fmt: skip
+_WIRES = frozenset({"clone", "repack"})
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """Which values matter, per layer and flattened element: `moving` in the outputs, `read` of the outputs."""
+
+    moving: Mapping[str, Mask]
+    read: Mapping[str, Mask]
+
+    def live_codes(self, layer: LayerSpec, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`codes` (inputs, outputs) of a dense layer with the products that synthesis removes set to zero."""
+        moving = self.moving.get(layer.inputs[0]) if layer.inputs else None
+        read = self.read.get(layer.name)
+        rows_matter = moving is not None and moving.size == codes.shape[0] and not moving.all()
+        columns_matter = read is not None and read.size == codes.shape[1] and not read.all()
+        if not rows_matter and not columns_matter:
+            return codes
+        live = codes.copy()
+        if moving is not None and rows_matter:
+            live[~moving] = 0
+        if read is not None and columns_matter:
+            live[:, ~read] = 0
+        return live
+
+
+def find_liveness(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> Liveness:
+    """Liveness of every layer's outputs; `codes` holds those of the dense layers as (inputs, outputs).
+
+    Designs that are not `io_parallel` keep everything.
+    """
+    if design.io_type != "io_parallel":
+        return Liveness({}, {})
+    moving = _moving(design, codes)
+    return Liveness(moving, _read(design, codes, moving))
+
+
+def folds(layer: LayerSpec) -> bool:
+    """Whether synthesis sees this layer's constants as constants rather than as memory contents."""
+    if layer.attributes.get("store_weights_in_bram"):
+        return False
+    if layer.strategy in {Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED}:
+        return (layer.reuse_factor or 1) == 1
+    return True
+
+
+def _moving(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> dict[str, Mask]:
+    found: dict[str, Mask] = {}
+    for layer in design:
+        inputs = [found[name] for name in layer.inputs]
+        size = layer.output_size
+        mask = _moving_outputs(layer, inputs, codes.get(layer.name))
+        found[layer.name] = mask if mask is not None and mask.size == size else np.ones(size, dtype=bool)
+    return found
+
+
+def _moving_outputs(layer: LayerSpec, inputs: list[Mask], codes: NDArray[np.int64] | None) -> Mask | None:
+    if not inputs:
+        return None
+    match layer.kind:
+        case LayerKind.DENSE if codes is not None and folds(layer) and inputs[0].size == codes.shape[0]:
+            mask: Mask = (codes[inputs[0]] != 0).any(axis=0)
+            return mask
+        case LayerKind.BATCH_NORM:
+            scale = _per_element(layer, inputs[0].size)
+            return None if scale is None else inputs[0] & scale
+        case LayerKind.CONCATENATE:
+            return np.concatenate(inputs) if len(layer.output_shape) == 1 else None
+        case LayerKind.MERGE if layer.operation != "dot" and len({mask.size for mask in inputs}) == 1:
+            either: Mask = np.logical_or.reduce(inputs)
+            return either
+        case _:
+            return inputs[0] if _passes(layer) else None
+
+
+def _read(design: Design, codes: Mapping[str, NDArray[np.int64]], moving: Mapping[str, Mask]) -> dict[str, Mask]:
+    found = {layer.name: np.zeros(layer.output_size, dtype=bool) for layer in design}
+    for name in design.outputs:
+        found[name][:] = True
+    for layer in reversed(design.layers):
+        offset = 0
+        for source in layer.inputs:
+            size = found[source].size
+            needed = _read_inputs(layer, found[layer.name], codes.get(layer.name), size, offset)
+            found[source] |= moving[source] if needed is None else needed
+            offset += size
+    return found
+
+
+def _read_inputs(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, size: int, offset: int) -> Mask | None:
+    """Which of `size` values of one input this layer needs; None: all of them."""
+    match layer.kind:
+        case LayerKind.DENSE if codes is not None and folds(layer) and codes.shape == (size, read.size):
+            mask: Mask = (codes[:, read] != 0).any(axis=1)
+            return mask
+        case LayerKind.BATCH_NORM if read.size == size:
+            scale = _per_element(layer, size)
+            return None if scale is None else read & scale
+        case LayerKind.CONCATENATE if len(layer.output_shape) == 1 and offset + size <= read.size:
+            return read[offset : offset + size]
+        case LayerKind.MERGE if layer.operation != "dot" and read.size == size:
+            return read
+        case _:
+            return read if _passes(layer) and read.size == size else None
+
+
+def _passes(layer: LayerSpec) -> bool:
+    if layer.kind is LayerKind.RESHAPE:
+        return layer.operation is None or layer.operation in _WIRES
+    return layer.kind is LayerKind.ACTIVATION and layer.operation in _ARITHMETIC
+
+
+def _per_element(layer: LayerSpec, size: int) -> Mask | None:
+    """Which elements a batch normalization scales by something else than zero."""
+    if layer.weight is None:
+        return None
+    scale: Mask = layer.weight.values.ravel() != 0
+    return np.tile(scale, size // scale.size) if scale.size and size % scale.size == 0 else None

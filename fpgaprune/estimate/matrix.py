@@ -1,0 +1,179 @@
+"""Layers that multiply data by a matrix of constants: dense, convolution, depthwise."""
+
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
+from fpgaprune.estimate.context import Context, Finding
+from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
+from fpgaprune.estimate.liveness import folds
+from fpgaprune.estimate.products import count_products
+from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
+from fpgaprune.results import Bound
+
+_DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
+_PER_ELEMENT = "per_element_precision"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One product of a data vector and a matrix of constants, as the generated code configures it.
+
+    `codes` is (inputs, outputs) with removed products already zero, `copies` the number of vectors at once.
+    """
+
+    codes: NDArray[np.int64]
+    weight: Parameter
+    data: FixedPoint
+    strategy: Strategy
+    reuse_factor: int
+    limit: int | None
+    copies: int = 1
+    constant: bool = True  # whether synthesis sees the values
+
+    @property
+    def lanes(self) -> int:
+        """Multipliers of a time-multiplexed product, each serving `reuse_factor` constants in turn."""
+        return ceil(self.codes.size / self.reuse_factor) * self.copies
+
+
+def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
+    """Cost of a dense, convolution or depthwise layer."""
+    weight = layer.weight
+    data = context.input_type(layer)
+    if weight is None or data is None:
+        missing = "constants" if weight is None else "input type"
+        return Finding(None, notes=(f"not estimated: its {missing} is not known",))
+    if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
+        return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
+    matrix = _matrix(layer, weight, data, context)
+    finding = estimate_matrix(matrix, context)
+    products = int(np.count_nonzero(matrix.codes)) * matrix.copies
+    notes, extrapolated = _doubts(layer, matrix, context)
+    return replace(
+        finding,
+        products=products,
+        first_order=first_order(matrix, context),
+        notes=(*finding.notes, *notes),
+        extrapolated=finding.extrapolated or extrapolated,
+    )
+
+
+def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Context) -> Matrix:
+    reuse_factor = _reuse_factor(layer.reuse_factor, context)
+    codes = context.dense_codes.get(layer.name)
+    if codes is None:
+        flat = weight.codes
+        codes = flat.reshape(-1, flat.shape[-1]) if flat.ndim > 1 else flat.reshape(-1, 1)
+    strategy = layer.strategy or Strategy.LATENCY
+    limit = layer.multiplier_limit
+    if limit is None and reuse_factor > 1:
+        zeros = layer.claimed_zeros if layer.claimed_zeros is not None else layer.zero_count
+        limit = ceil(codes.size / reuse_factor) - zeros // reuse_factor
+    if layer.kind is LayerKind.DENSE and folds(layer):
+        codes = context.liveness.live_codes(layer, codes)
+    copies = 1 if context.streams else max(1, layer.parallelization_factor)
+    constant = not layer.attributes.get("store_weights_in_bram", False)
+    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, constant)
+
+
+def _reuse_factor(reuse_factor: int | None, context: Context) -> int:
+    """The open flow unrolls everything."""
+    return 1 if context.rules.tool == "yosys" else max(1, reuse_factor or 1)
+
+
+def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
+    """Cost by strategy."""
+    if matrix.weight.encoding is not Encoding.FIXED:
+        return Finding(NOTHING, notes=(f"{matrix.weight.encoding} constants need no multiplier",))
+    if matrix.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
+        return Finding(NOTHING, notes=("distributed arithmetic adds shifted data: no multiplier",))
+    if not matrix.constant:
+        note = "weights in memory are not constants: every lane multiplies"
+        return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)
+    if matrix.strategy is Strategy.RESOURCE and matrix.reuse_factor > 1:
+        return _resource(matrix, context)
+    if matrix.strategy is Strategy.RESOURCE_UNROLLED and matrix.reuse_factor > 1:
+        return _unrolled(matrix, context)
+    return _folded(matrix, context)
+
+
+def _folded(matrix: Matrix, context: Context) -> Finding:
+    """Every product by its own constant: Latency, and Resource at reuse factor 1."""
+    counted = count_products(matrix.codes, context.rules.free_digits, shared=context.rules.shares_products)
+    products = counted.scaled(matrix.copies)
+    limited = matrix.limit if matrix.strategy is Strategy.LATENCY else None
+    if context.rules.tool == "yosys":
+        limited = None
+    cost = constant_cost(products, matrix.data.width, context.pricing, limited)
+    if matrix.copies > 1 and limited is not None:
+        # The generated code states the limit of one position for all of them: the tool obeys it or gives up on it.
+        cost = cost.spanning(constant_cost(products, matrix.data.width, context.pricing, limited * matrix.copies))
+    notes = () if cost.dsp.is_exact else ("bounded: which products share a multiplier or are pipelined is not known",)
+    return Finding(cost, notes=notes)
+
+
+def _lanes_cost(matrix: Matrix, context: Context) -> Cost:
+    return exactly(matrix.lanes, context.pricing.dsp(matrix.data.width, matrix.weight.precision.width))
+
+
+def _resource(matrix: Matrix, context: Context) -> Finding:
+    """Multipliers that read their constant from memory: what it is does not matter."""
+    rules = context.rules
+    cost = _lanes_cost(matrix, context)
+    price = context.pricing.dsp(matrix.data.width, matrix.weight.precision.width)
+    note = "time-multiplexed: the count does not depend on the weights"
+    if price > 1 and rules.counts_fused_once:
+        fused = matrix.lanes * price - (price - 1)
+        return Finding(Cost(cost.multipliers, Bound.exactly(fused)), notes=(note, "one lane is fused with its adder"))
+    if price == 0 and rules.fuses_lanes is not False and context.pricing.implementation != "fabric":
+        return _fused(matrix, cost, note, context)
+    return Finding(cost, notes=(note,))
+
+
+def _fused(matrix: Matrix, cost: Cost, note: str, context: Context) -> Finding:
+    """Lanes too small for a DSP of their own: of two that feed one adder, one joins it in a DSP."""
+    inputs, outputs = matrix.codes.shape
+    per_output = max(1, matrix.lanes // (matrix.copies * outputs)) if matrix.reuse_factor <= inputs else 1
+    joined = ceil(per_output / 2) * (matrix.lanes // per_output)
+    narrow = min(matrix.data.width, matrix.weight.precision.width)
+    if context.rules.fuses_lanes and narrow <= context.rules.min_narrow - 1:
+        return Finding(
+            Cost(cost.multipliers, Bound.exactly(joined)), notes=(note, "small lanes join their adders in DSPs")
+        )
+    why = "bounded: small lanes may join their adders in DSPs"
+    return Finding(Cost(cost.multipliers, Bound(0, joined)), notes=(note, why), extrapolated=True)
+
+
+def _unrolled(matrix: Matrix, context: Context) -> Finding:
+    """A lane keeps its multiplier unless all its constants are zero; no report shows how many end in DSPs."""
+    most = _lanes_cost(matrix, context)
+    used = ceil(int(np.count_nonzero(matrix.codes)) / matrix.reuse_factor) * matrix.copies
+    cost = Cost(Bound(min(used, most.multipliers.high), most.multipliers.high), Bound(0, most.dsp.high))
+    note = "bounded: no report of resource_unrolled at a reuse factor above 1 was seen"
+    return Finding(cost, notes=(note,), extrapolated=True)
+
+
+def first_order(matrix: Matrix, context: Context) -> int:
+    """What slides use: all constants / reuse factor x blocks of one full-width multiplication."""
+    return matrix.lanes * context.pricing.tiles(matrix.data.width, matrix.weight.precision.width)
+
+
+def _doubts(layer: LayerSpec, matrix: Matrix, context: Context) -> tuple[tuple[str, ...], bool]:
+    """Combinations that no recorded report has confirmed."""
+    rules, forced = context.rules, context.pricing.implementation is not None
+    notes = []
+    if matrix.copies > 1:
+        notes.append(f"extrapolated: no report has {matrix.copies} positions in parallel")
+    if layer.kind in _DEPTHWISE:
+        notes.append("extrapolated: no trustworthy report has a depthwise convolution")
+    if rules.tool == "vitis_hls" and matrix.strategy is Strategy.RESOURCE:
+        notes.append("extrapolated: no report of Vitis HLS has the Resource strategy")
+    elif rules.tool == "vitis_hls" and matrix.reuse_factor > 1 and not forced:
+        notes.append("extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings")
+    if rules.tool == "yosys" and (layer.reuse_factor or 1) > 1:
+        notes.append("the open flow unrolls everything: the reuse factor does not apply")
+    return tuple(notes), any(note.startswith("extrapolated") for note in notes)

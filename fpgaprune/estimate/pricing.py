@@ -1,0 +1,98 @@
+"""What one multiplication costs in DSP blocks, and whether it goes there at all."""
+
+from dataclasses import dataclass
+from math import ceil
+
+from fpgaprune.device import Device, DspBlock
+from fpgaprune.estimate.rules import MappingRules
+
+# Yosys' mul2dsp cuts every tile after the first to 17 bits (techmap parameters of synth_xilinx for DSP48E1 and E2).
+_YOSYS_STEP = 17
+# A product of this many blocks chains them; taken to be twice as slow as a single one.
+_CHAINED = 4
+
+_ARCHITECTURE = {
+    "spartan7": "7series",
+    "artix7": "7series",
+    "kintex7": "7series",
+    "virtex7": "7series",
+    "zynq": "7series",
+    "kintexu": "ultrascale",
+    "virtexu": "ultrascale",
+    "versal": "versal",
+}
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """The rules of a tool on one DSP block.
+
+    `implementation` is a project's own wish for all multiplications (`dsp` or `fabric`). `combinational_ns` against
+    `usable_ns` decides whether a multiplier is pipelined; None where the part or the clock does not tell.
+    """
+
+    rules: MappingRules
+    block: DspBlock
+    implementation: str | None = None
+    combinational_ns: float | None = None
+    usable_ns: float | None = None
+
+    def dsp(self, width_a: int, width_b: int, *, pipelined: bool = False) -> int:
+        """DSP blocks of a multiplication of operands this wide; 0 when it stays in LUTs."""
+        if self.implementation == "fabric":
+            return 0
+        if self.implementation != "dsp":
+            narrow, wide = sorted((width_a, width_b))
+            if wide < self.rules.min_wide or narrow < self.rules.min_narrow or narrow + wide < self.rules.min_product:
+                return 0
+        return self.tiles(width_a, width_b, pipelined=pipelined)
+
+    def tiles(self, width_a: int, width_b: int, *, pipelined: bool = False) -> int:
+        """DSP blocks one multiplication takes once it goes there.
+
+        Either operand may take the wide port. Yosys always puts the wider one there, and so do Vivado HLS' pipelined
+        multipliers (72 products of 32 bits by constants of 21 to 25 bits: 4 blocks each).
+        """
+        wide, narrow = max(width_a, width_b), min(width_a, width_b)
+        tile = self._overlapped if self.rules.splits_with_overlap else self._stepped
+        if not self.rules.splits_with_overlap or (pipelined and self.rules.unsigned_positive):
+            return tile(wide, narrow)
+        return min(tile(wide, narrow), tile(narrow, wide))
+
+    def constant(self, data_width: int, bits: int, *, positive: bool) -> tuple[int, int]:
+        """Fewest and most DSP blocks of data times a constant of `bits` bits (a positive one without its sign)."""
+        signed = bits + int(positive)
+        if not self.rules.unsigned_positive:
+            price = self.dsp(data_width, signed)
+            return price, price
+        combinational = self.dsp(data_width, bits)
+        pipelined = self.dsp(data_width, signed, pipelined=True)
+        known = self._pipelined(self.tiles(data_width, signed, pipelined=True))
+        if known is None:
+            return min(combinational, pipelined), max(combinational, pipelined)
+        price = pipelined if known else combinational
+        return price, price
+
+    def _pipelined(self, blocks: int) -> bool | None:
+        if self.combinational_ns is None or self.usable_ns is None:
+            return None
+        return self.combinational_ns * (2 if blocks >= _CHAINED else 1) > self.usable_ns
+
+    def _overlapped(self, wide_port: int, narrow_port: int) -> int:
+        columns = max(1, ceil((wide_port - 1) / (self.block.a_bits - 1)))
+        rows = max(1, ceil((narrow_port - 1) / (self.block.b_bits - 1)))
+        return columns * rows
+
+    def _stepped(self, wide_port: int, narrow_port: int) -> int:
+        columns = 1 + max(0, ceil((wide_port - self.block.a_bits) / _YOSYS_STEP))
+        rows = 1 + max(0, ceil((narrow_port - self.block.b_bits) / _YOSYS_STEP))
+        return columns * rows
+
+
+def combinational_delay(rules: MappingRules, device: Device) -> float | None:
+    """Delay in ns of the tool's combinational multipliers on this part; None where no report tells."""
+    architecture = _ARCHITECTURE.get(device.family, "ultrascale+")
+    grade = device.speed_grade
+    if grade is None:
+        return None
+    return rules.combinational_ns.get((architecture, min(grade, 2)))
