@@ -151,7 +151,10 @@ def _walk(folder: Path, top: RptReport) -> tuple[tuple[ModuleReport, ...], tuple
         parent = queue.pop(0)
         for name, used in parent.children.items():
             path = _module_path(folder, name)
-            if name in found or path is None:
+            if name in found:
+                continue
+            if path is None:  # known by what its parent says of it
+                found[name] = ModuleReport(name, used)
                 continue
             child = read_rpt(path)
             if (child.module.used.dsp, child.module.used.lut) != (used.dsp, used.lut):

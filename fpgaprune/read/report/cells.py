@@ -10,6 +10,10 @@ from fpgaprune.errors import ReportError
 _ABSENT: Final = {"", "-", "n/a", "?", "undef", "~0", "none"}
 _UNITS_NS: Final = {"ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6, "sec": 1e9, "s": 1e9}
 _MULTIPLIER: Final = re.compile(r"(?:^|_)(?:mul(?:_mul)?|mac_mul(?:add|sub))_(\d{1,4})n?s_(\d{1,4})n?s_")
+_OPERATOR: Final = re.compile(
+    r"(?:^|_)(?:sparsemux|mux|add|sub|lshr|shl|ashr|[us]div|[us]rem|icmp|fpext|fptrunc|[su]itof?[ds]?p|fpto[su]i"
+    r"|[dfh](?:add|sub|mul|div|cmp|exp|log|sqrt|recip|rsqrt))_(?:\d+n?s?_)+\d+(?:_[1-9])?$"
+)
 
 
 def count(text: str | None, where: str) -> int | None:
@@ -59,3 +63,11 @@ def operand_widths(name: str) -> tuple[int | None, int | None]:
 def is_multiplier(module: str) -> bool:
     """Whether a module's name is one the tools give their multipliers: `mul_…`, `mac_muladd_…`, under any prefix."""
     return re.search(r"(?:^|_)(?:mul|mac|am|ama)_(?:[a-z]+_)*\d{1,4}n?s", module) is not None
+
+
+def is_operator(module: str) -> bool:
+    """Whether a module is one operator of the tools' libraries (multiplexer, shifter, floating point) and no function.
+
+    Their names end in operand widths, latency and a number, as in `mux_42_16_1_1` or `fpext_32ns_64_3_1`.
+    """
+    return is_multiplier(module) or _OPERATOR.search(module) is not None

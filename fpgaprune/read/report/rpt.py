@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from fpgaprune.errors import ReportError
-from fpgaprune.read.report.cells import count, date, is_multiplier, operand_widths, period_ns, version
+from fpgaprune.read.report.cells import count, date, is_multiplier, is_operator, operand_widths, period_ns, version
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
 MAX_BYTES: Final = 128 * 2**20  # the largest real one seen has 3 MB
@@ -194,7 +194,7 @@ class _Reader:
         found = []
         for _, cells in table.rows:
             instance, module = cells[0], cells[1]
-            if module and not is_multiplier(module):
+            if module and not is_operator(module):
                 order = re.search(r"_(?:fu_|U)(\d+)$", instance)
                 found.append((int(order[1]) if order else 0, module))
         return tuple(module for _, module in sorted(found, key=lambda pair: pair[0]))
@@ -205,7 +205,7 @@ class _Reader:
         return {
             cells[1]: self._row_resources(table, number, cells)
             for number, cells in table.rows
-            if cells[1] and not is_multiplier(cells[1])
+            if cells[1] and not is_operator(cells[1])
         }
 
     def _multipliers(self, tables: dict[tuple[str, str, str], _Table]) -> Iterator[MultiplyOperator]:

@@ -1,0 +1,155 @@
+"""The comparison: a row per layer, the total, and a verdict with its reasons."""
+
+from collections.abc import Mapping, Sequence
+from math import floor
+from typing import Final
+
+from fpgaprune.compare.matching import Match, match_modules
+from fpgaprune.compare.trust import foreign, other_target, remarks
+from fpgaprune.design import Design
+from fpgaprune.errors import ConfigError
+from fpgaprune.results import (
+    Bound,
+    Comparison,
+    ComparisonRow,
+    Estimate,
+    LayerEstimate,
+    SynthesisReport,
+    Verdict,
+)
+
+# Over the public hls4ml projects with C-synthesis reports the weight-aware total is exact for most designs; 2 % with
+# at least one DSP is where the residuals of the others begin (operands the tool narrows from value ranges).
+DEFAULT_TOLERANCE: Final = 0.02
+_LEAST: Final = 1  # DSPs that never count as a disagreement
+
+
+def compare(
+    design: Design,
+    estimate: Estimate,
+    report: SynthesisReport | None,
+    tolerance: float = DEFAULT_TOLERANCE,
+    reasons: Sequence[str] = (),
+) -> Comparison:
+    """Hold `estimate` against `report`, layer by layer and in total.
+
+    `tolerance` is relative to the reported count, and one DSP more or less always agrees; a bounded estimate agrees
+    where the report lies inside. Without a report, with one of other weights or another DSP block, or where layers
+    are not estimated, the verdict is unknown. `reasons` are said first. Raises ConfigError for a tolerance that is
+    negative or no number.
+    """
+    if not 0 <= tolerance < 1e6:
+        message = f"the tolerance {tolerance} is not a relative error such as 0.02"
+        raise ConfigError(message)
+    matches = {} if report is None else match_modules(design, report)
+    rows = tuple(_row(layer, matches.get(layer.name), report, tolerance) for layer in estimate.layers)
+    total = _total(estimate, report, tolerance)
+    verdict, why = _verdict(design, estimate, report, matches, rows, total)
+    more = () if report is None else (*remarks(design, estimate, report), *_unmatched(rows, total), *report.notes)
+    return Comparison(
+        design=design.name,
+        rows=rows,
+        total=total,
+        verdict=verdict,
+        tolerance=tolerance,
+        rules=estimate.rules,
+        report=None if report is None or report.path is None else str(report.path),
+        reasons=(*reasons, *why, *more),
+    )
+
+
+def within(estimated: Bound, reported: int, tolerance: float) -> bool:
+    """Whether a report lies inside the bounds of an estimate, give or take the tolerance and one DSP."""
+    slack = max(_LEAST, floor(tolerance * reported))
+    return estimated.low - slack <= reported <= estimated.high + slack
+
+
+def _row(layer: LayerEstimate, match: Match | None, report: SynthesisReport | None, tolerance: float) -> ComparisonRow:
+    reported = None if match is None else match.dsp
+    if layer.dsp is None or reported is None:
+        verdict = Verdict.UNKNOWN
+    else:
+        verdict = Verdict.AGREES if within(layer.dsp, reported, tolerance) else Verdict.DISAGREES
+    return ComparisonRow(
+        name=layer.name,
+        kind=layer.kind,
+        estimated=layer.dsp,
+        reported=reported,
+        first_order=layer.first_order_dsp,
+        module=None if match is None else ", ".join(match.modules),
+        evidence=None if match is None else match.evidence,
+        verdict=verdict,
+        note=_note(layer, match, report),
+    )
+
+
+def _note(layer: LayerEstimate, match: Match | None, report: SynthesisReport | None) -> str | None:
+    said = []
+    if layer.dsp is None:
+        said.append("not estimated")
+    elif layer.extrapolated:
+        said.append("extrapolated")
+    if report is not None and match is None and (layer.weights or (layer.dsp and layer.dsp.high)):
+        said.append("no module of its own in the report: inlined, or part of another one")
+    elif match is not None and match.dsp is None:
+        said.append("its module does not state its DSPs")
+    return "; ".join(said) or None
+
+
+def _total(estimate: Estimate, report: SynthesisReport | None, tolerance: float) -> ComparisonRow:
+    reported = None if report is None else report.used.dsp
+    if reported is None:
+        verdict = Verdict.UNKNOWN
+    elif within(estimate.dsp, reported, tolerance):
+        verdict = Verdict.AGREES
+    else:
+        verdict = Verdict.DISAGREES
+    return ComparisonRow(
+        name="total",
+        kind="",
+        estimated=estimate.dsp,
+        reported=reported,
+        first_order=estimate.first_order_dsp,
+        module=None if report is None else report.top,
+        evidence=None if report is None else "the report's total",
+        verdict=verdict,
+    )
+
+
+def _verdict(
+    design: Design,
+    estimate: Estimate,
+    report: SynthesisReport | None,
+    matches: Mapping[str, Match],
+    rows: Sequence[ComparisonRow],
+    total: ComparisonRow,
+) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict over all rows, and the reasons that decided it."""
+    if report is None or total.reported is None or total.estimated is None:
+        return Verdict.UNKNOWN, () if report is None else ("the report does not state its DSPs",)
+    doubts = [reason for reason in (other_target(estimate, report), *foreign(design, report, matches)) if reason]
+    if doubts:
+        return Verdict.UNKNOWN, tuple(doubts)
+    if estimate.not_estimated and total.verdict is Verdict.DISAGREES and total.estimated.low <= total.reported:
+        names = ", ".join(estimate.not_estimated)
+        return Verdict.UNKNOWN, (f"not estimated, and so not in the total: {names}",)
+    marked = [row for row in rows if row.verdict is Verdict.DISAGREES]
+    if total.verdict is Verdict.AGREES and sum(abs(row.error or 0) for row in marked) > _slack(total):
+        names = ", ".join(row.name for row in marked)
+        return Verdict.DISAGREES, (f"the total agrees only because the errors of {names} cancel",)
+    return total.verdict, ()
+
+
+def _slack(total: ComparisonRow) -> int:
+    bound = total.estimated
+    return 0 if bound is None else 2 * _LEAST + bound.high - bound.low
+
+
+def _unmatched(rows: Sequence[ComparisonRow], total: ComparisonRow) -> tuple[str, ...]:
+    """DSPs of the report that lie in no layer's module."""
+    if total.reported is None:
+        return ()
+    rest = total.reported - sum(row.reported or 0 for row in rows)
+    if rest > 0:
+        return (f"{rest} of the {total.reported} DSPs reported lie outside of the modules matched to a layer",)
+    return ()
