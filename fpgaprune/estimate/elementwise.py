@@ -44,7 +44,10 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
 
 
 def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
-    """Exponential times inverse of the sum, per class: all at once in parallel, `reuse_factor` in turn in a stream."""
+    """Exponential times inverse of the sum, per class.
+
+    All classes at once in parallel; in a stream `reuse_factor` in turn, of the values that travel together (channels).
+    """
     if layer.operation in {"argmax", "legacy"}:
         return Finding(NOTHING, products=0, first_order=0)
     exponential, inverse = layer.tables.get("exp_table"), layer.tables.get("inv_table")
@@ -52,6 +55,8 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
         return Finding(None, notes=("not estimated: the types of its tables are not known",))
     slices = int(layer.attributes.get("slices", 1))
     classes = int(layer.attributes.get("slice_size", 0)) or ceil(layer.output_size / slices)
+    if context.streams and layer.output_shape:
+        classes = layer.output_shape[-1]
     reuse_factor = max(1, layer.reuse_factor or 1)
     multipliers = ceil(classes / reuse_factor) if context.streams else classes
     # Exponentials are positive: their sign bit is not multiplied.

@@ -1,6 +1,7 @@
 """Layers that multiply data by a matrix of constants: dense, convolution, depthwise."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import ceil
 
 import numpy as np
@@ -10,7 +11,8 @@ from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.liveness import folds
-from fpgaprune.estimate.products import count_products
+from fpgaprune.estimate.padding import padding_patches
+from fpgaprune.estimate.products import Products, count_products
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
 
@@ -32,6 +34,7 @@ class Matrix:
     reuse_factor: int
     limit: int | None
     copies: int = 1
+    patches: tuple[tuple[int, NDArray[np.bool_]], ...] = ()  # copies by which of their inputs are padding, where known
     constant: bool = True  # whether synthesis sees the values
 
     @property
@@ -77,7 +80,8 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
         codes = context.liveness.live_codes(layer, codes)
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
     constant = not layer.attributes.get("store_weights_in_bram", False)
-    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, constant)
+    patches = padding_patches(layer, codes.shape[0]) if copies == layer.positions > 1 else ()
+    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant)
 
 
 def _reuse_factor(reuse_factor: int | None, context: Context) -> int:
@@ -103,8 +107,7 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
 
 def _folded(matrix: Matrix, context: Context) -> Finding:
     """Every product by its own constant: Latency, and Resource at reuse factor 1."""
-    counted = count_products(matrix.codes, context.rules.free_digits, shared=context.rules.shares_products)
-    products = counted.scaled(matrix.copies)
+    products = _counted(matrix, context)
     limited = matrix.limit if matrix.strategy is Strategy.LATENCY else None
     if context.rules.tool == "yosys":
         limited = None
@@ -114,6 +117,18 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
         cost = cost.spanning(constant_cost(products, matrix.data.width, context.pricing, limited * matrix.copies))
     notes = () if cost.dsp.is_exact else ("bounded: which products share a multiplier or are pipelined is not known",)
     return Finding(cost, notes=notes)
+
+
+def _counted(matrix: Matrix, context: Context) -> Products:
+    """Products of all copies; those of padding fold away."""
+    rules = context.rules
+    if not matrix.patches:
+        return count_products(matrix.codes, rules.free_digits, shared=rules.shares_products).scaled(matrix.copies)
+    parts = [
+        count_products(matrix.codes[inside], rules.free_digits, shared=rules.shares_products).scaled(copies)
+        for copies, inside in matrix.patches
+    ]
+    return reduce(Products.__add__, parts)
 
 
 def _lanes_cost(matrix: Matrix, context: Context) -> Cost:

@@ -35,9 +35,19 @@ class Products:
             for bits in np.flatnonzero(counts):
                 yield positive, int(bits), int(counts[bits])
 
+    def __add__(self, other: "Products") -> "Products":
+        return Products(_sum(self.negative, other.negative), _sum(self.positive, other.positive))
+
     def scaled(self, times: int) -> "Products":
         """The same multiplications `times` times over."""
         return Products(self.negative * times, self.positive * times)
+
+
+def _sum(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    total = np.zeros(max(one.size, other.size), dtype=np.int64)
+    total[: one.size] += one
+    total[: other.size] += other
+    return total
 
 
 def count_products(codes: NDArray[np.int64], free_digits: int, *, shared: bool = True) -> Products:

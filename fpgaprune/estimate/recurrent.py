@@ -1,4 +1,9 @@
-"""Recurrent layers: the two gate matrices by the rules of dense layers, the products between gates as bounds."""
+"""Recurrent layers: the two gate matrices by the rules of dense layers, and the products between gates.
+
+The twelve recurrent layers with a trustworthy report (GRU and LSTM of 4 to 20 bits, Vivado HLS) have exactly three
+products of data by data per unit, whatever the reuse factor. hls4ml computes them in the accumulator's type; states
+have the output's.
+"""
 
 from dataclasses import replace
 from functools import reduce
@@ -8,14 +13,10 @@ import numpy as np
 
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
-from fpgaprune.estimate.cost import Cost
+from fpgaprune.estimate.cost import NOTHING, Cost
 from fpgaprune.estimate.matrix import Matrix, estimate_matrix, first_order
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
-
-# Products of data by data per unit and step: forget x cell, input x candidate, output x tanh(cell); for a GRU reset x
-# state, update x state, (1 - update) x candidate.
-_GATE_PRODUCTS = 3
 
 
 def estimate_recurrent(layer: LayerSpec, context: Context) -> Finding:
@@ -36,14 +37,19 @@ def estimate_recurrent(layer: LayerSpec, context: Context) -> Finding:
     findings = [estimate_matrix(matrix, context) for matrix in parts]
     costs = [finding.cost for finding in findings if finding.cost is not None]
     matrices = reduce(Cost.__add__, costs)
-    gates = _gates(layer, state, context, len(prefixes))
-    notes = tuple(dict.fromkeys(note for finding in findings for note in finding.notes))
+    notes = list(dict.fromkeys(note for finding in findings for note in finding.notes))
+    gates = _gates(layer, data, context)
+    if not gates.dsp.is_exact:
+        notes.append("bounded: small products between gates may join their adder in a DSP")
+    extrapolated = context.rules.tool != "vivado_hls"
+    if extrapolated:
+        notes.append(f"extrapolated: no report of {context.rules.tool} has a recurrent layer")
     return Finding(
         matrices + gates,
         products=sum(int(np.count_nonzero(matrix.codes)) for matrix in parts),
         first_order=sum(first_order(matrix, context) for matrix in parts),
-        notes=(*notes, "bounded: the products between gates are not explained by the rules"),
-        extrapolated=any(finding.extrapolated for finding in findings),
+        notes=tuple(notes),
+        extrapolated=extrapolated or any(finding.extrapolated for finding in findings),
     )
 
 
@@ -71,10 +77,23 @@ def _matrix(layer: LayerSpec, parameter: Parameter, data: FixedPoint, prefix: st
     return matrix
 
 
-def _gates(layer: LayerSpec, state: FixedPoint | None, context: Context, directions: int) -> Cost:
+def _gates(layer: LayerSpec, data: FixedPoint | None, context: Context) -> Cost:
+    """Products of data by data, three per unit and direction, two of which are summed."""
+    result = layer.output_precision or data
+    gate = layer.accumulator_precision or result
+    if result is None or gate is None:
+        return NOTHING
+    # GRU: reset x state, candidate x (1 - update), state x update. LSTM: candidate x input, cell x forget, output x
+    # tanh(cell). 1 - update takes a bit more.
+    summed = ((gate.width, gate.width + 1), (result.width, gate.width))
+    if layer.kind is LayerKind.LSTM:
+        summed = ((gate.width, gate.width), (result.width, gate.width))
+    prices = [context.pricing.dsp(*pair) for pair in (*summed, (gate.width, gate.width))]
+    directions = 2 if layer.attributes.get("bidirectional") else 1
     units = int(layer.attributes.get("units", 0)) or (layer.output_shape[-1] // directions if layer.output_shape else 0)
-    products = _GATE_PRODUCTS * units * directions
-    if layer.kind is LayerKind.GRU and state is None:
-        return Cost(Bound(0, products), Bound(0, products))
-    price = context.pricing.dsp(state.width, state.width) if state is not None else 1
-    return Cost(Bound(0, products), Bound(0, products * price))
+    count = units * directions
+    dsp = Bound.exactly(count * sum(prices))
+    if prices[0] == prices[1] == 0 and context.pricing.implementation != "fabric":
+        fuses = context.rules.fuses_gates
+        dsp += Bound(count if fuses else 0, count if fuses is not False else 0)
+    return Cost(Bound.exactly(count * len(prices)), dsp)

@@ -42,6 +42,7 @@ class MappingRules:
     fuses_lanes: bool | None = (
         False  # small products of a time-multiplexed lane join their adder in a DSP; None: unknown
     )
+    fuses_gates: bool | None = False  # the same for the two summed products of a recurrent unit
     counts_fused_once: bool = (
         False  # of the wide lanes of one layer, one is fused with its adder and counted as one DSP
     )
@@ -53,8 +54,8 @@ class MappingRules:
 
 TOOLS: Registry[MappingRules] = Registry("synthesis tool")
 
-# 4-bit lanes join their adders in DSPs in projects of 2019.2 and 2020.1; 6- and 8-bit lanes of 2019.1 do not.
-_FIRST_FUSING = (2019, 2)
+# 4-bit lanes join their adders in DSPs in a project of 2020.1; 4-, 6- and 8-bit lanes of 2019.1 and 2019.2 do not.
+_FIRST_FUSING = (2020, 1)
 
 _HLS_SOURCE = "C-synthesis reports of 143 public hls4ml projects, {}"
 
@@ -78,6 +79,7 @@ TOOLS.register(
         first_version="2021.1",
         last_version="2025.1",
         fuses_lanes=None,
+        fuses_gates=None,
     ),
 )
 TOOLS.register(
@@ -92,6 +94,7 @@ TOOLS.register(
         combinational_ns=_VIVADO_NS,
         uncertainty=0.125,  # UG902: default clock uncertainty of Vivado HLS is 12.5 % of the period
         fuses_lanes=None,
+        fuses_gates=True,  # one 4-bit GRU
         counts_fused_once=True,
     ),
 )
