@@ -1,11 +1,13 @@
 """The network as a value: layers, edges, quantized constants and types, with a digest."""
 
+from fpgaprune.design.differences import Difference, differences
 from fpgaprune.design.layer import Encoding, Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
 from fpgaprune.design.network import Design, Target
 from fpgaprune.design.storage import load_design, save_design
 
 __all__ = [
     "Design",
+    "Difference",
     "Encoding",
     "Geometry",
     "LayerKind",
@@ -14,6 +16,7 @@ __all__ = [
     "Strategy",
     "Table",
     "Target",
+    "differences",
     "load_design",
     "save_design",
 ]

@@ -214,6 +214,7 @@ class Site:
             "inputs": self.sources,
             "output_precision": self.output.precision,
             "input_precision": self.inputs[0].precision if self.inputs else None,
+            "config": None if self.config is None else self.config.name,
         }
         return LayerSpec(
             kind=kind, operation=operation, input_shape=input_shape, output_shape=output_shape, **{**defaults, **facts}
