@@ -64,7 +64,7 @@ def load_frameworks() -> Frameworks:
         message = f"reading, training and converting models needs TensorFlow, QKeras and hls4ml ({error}); {_HINT}"
         raise DependencyError(message) from error
     tensorflow.get_logger().setLevel("ERROR")
-    _restore_is_sequence()
+    _restore_moved_names(tensorflow)
     return Frameworks(tensorflow, keras, qkeras, hls4ml)
 
 
@@ -91,11 +91,14 @@ def _load_keras() -> ModuleType:
     return keras
 
 
-def _restore_is_sequence() -> None:
-    """QKeras' GRU and simple RNN cells call a function of TensorFlow that later versions only know as is_nested."""
+def _restore_moved_names(tensorflow: ModuleType) -> None:
+    """QKeras' recurrent cells call three internals of TensorFlow that later versions have moved or renamed."""
     nest = importlib.import_module("tensorflow.python.util.nest")
-    if not hasattr(nest, "is_sequence"):
-        nest.is_sequence = nest.is_nested  # type: ignore[attr-defined]
+    array_ops = importlib.import_module("tensorflow.python.ops.array_ops")
+    moved = ((nest, "is_sequence", tensorflow.nest.is_nested), (array_ops, "unstack", tensorflow.unstack))
+    for module, name, function in (*moved, (array_ops, "stack", tensorflow.stack)):
+        if not hasattr(module, name):
+            setattr(module, name, function)
 
 
 def _refuse_shadowed_qkeras() -> None:
