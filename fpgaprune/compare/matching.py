@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import Final
 
-from fpgaprune.compare.constants import constant_widths, overlap, reported_constant_widths
+from fpgaprune.compare.constants import reported_constant_widths, similarity
 from fpgaprune.design import Design, LayerKind, LayerSpec
 from fpgaprune.results import ModuleReport, SynthesisReport
 
+CONFIG_NUMBER: Final = re.compile(r"(?<![A-Za-z0-9])config(\d+)(?![A-Za-z0-9])")
 _MAX_INSTANCES: Final = 100_000  # of one report's tree; a real one has hundreds
 _ENOUGH: Final = 0.9  # share of constant widths that must agree to tell modules apart by them
 _MARGIN: Final = 0.02  # by which the best module must lead the second
@@ -32,6 +33,14 @@ _FUNCTIONS: Final[Mapping[LayerKind, str]] = {
     LayerKind.LSTM: r"lstm|dense",
     LayerKind.GRU: r"gru|dense",
 }
+_DEPTHWISE: Final = (LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D)
+_ALIKE: Final = (
+    (LayerKind.DENSE,),
+    (LayerKind.CONV1D, LayerKind.CONV2D),
+    _DEPTHWISE,
+    (LayerKind.BATCH_NORM,),
+    (LayerKind.SOFTMAX,),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +62,24 @@ class _Node:
 
 def match_modules(design: Design, report: SynthesisReport) -> dict[str, Match]:
     """For each layer that has modules of its own in the report, which ones; layers without are left out."""
-    shared = Counter(layer.config for layer in design)
-    configs = {layer.config: layer.name for layer in design if layer.config and shared[layer.config] == 1}
+    configs = _configurations(design)
     claimed, free = _by_configuration(report, configs)
     matches = {name: _match(nodes, "configuration name") for name, nodes in claimed.items()}
     layers = [layer for layer in design if layer.name not in matches and layer.kind in _FUNCTIONS]
     matches |= _without_names(layers, free)
     return matches
+
+
+def _configurations(design: Design) -> dict[str, str]:
+    """Layers by the name of their configuration; the two of a separable convolution share one, and are told apart."""
+    users = Counter(layer.config for layer in design)
+    configs = {}
+    for layer in design:
+        if layer.config and users[layer.config] > 1:
+            configs[f"{layer.config}_{'depthwise' if layer.kind in _DEPTHWISE else 'pointwise'}"] = layer.name
+        elif layer.config:
+            configs[layer.config] = layer.name
+    return configs
 
 
 def _match(nodes: Sequence[_Node], evidence: str) -> Match:
@@ -132,17 +152,33 @@ def _without_names(layers: Sequence[LayerSpec], free: Sequence[_Node]) -> dict[s
         matches[layer.name] = _match([node], evidence)
         rest.remove(layer)
         nodes.remove(node)
-    for layer, node in _by_order(rest, nodes):
-        matches[layer.name] = _match([node], "order of the calls")
+    for layer, node, evidence in _by_elimination(rest, nodes):
+        matches[layer.name] = _match([node], evidence)
     return matches
 
 
 def _fits(layer: LayerSpec, node: _Node) -> bool:
-    """Whether a module could be a layer's: its function's name, and no more outputs than the layer has."""
+    """Whether a module could be a layer's: its function's name, and no more ports than the layer has data.
+
+    Fewer are possible: inputs nobody reads and outputs that are constant have none.
+    """
     if not re.match(rf"(?:\w+_)?(?:{_FUNCTIONS[layer.kind]})", node.module.name):
         return False
-    ports, bits = node.module.output_ports, _bits(layer.output_shape, layer.output_precision)
-    return ports is None or bits is None or ports <= layer.output_size
+    module = node.module
+    numbers = CONFIG_NUMBER.findall(module.name)
+    if numbers and layer.config and not set(numbers) & set(CONFIG_NUMBER.findall(layer.config)):
+        return False  # it says whose it is
+    inputs, outputs = _layer_bits(layer)
+    return _at_most(module.input_bits, inputs) and _at_most(module.output_bits, outputs)
+
+
+def _at_most(found: int | None, expected: int | None) -> bool:
+    return found is None or expected is None or found <= expected
+
+
+def _layer_bits(layer: LayerSpec) -> tuple[int | None, int | None]:
+    """Bits a layer reads and writes at once, whole vectors: what ports of an `io_parallel` module can carry at most."""
+    return _bits(layer.input_shape, layer.input_precision), _bits(layer.output_shape, layer.output_precision)
 
 
 def _bits(shape: tuple[int, ...], precision: object) -> int | None:
@@ -151,10 +187,7 @@ def _bits(shape: tuple[int, ...], precision: object) -> int | None:
 
 
 def _ports_agree(layer: LayerSpec, module: ModuleReport) -> bool:
-    inputs, outputs = (
-        _bits(layer.input_shape, layer.input_precision),
-        _bits(layer.output_shape, layer.output_precision),
-    )
+    inputs, outputs = _layer_bits(layer)
     return bool(inputs and outputs) and (module.input_bits, module.output_bits) == (inputs, outputs)
 
 
@@ -175,11 +208,10 @@ def _by_constants(layers: Iterable[LayerSpec], nodes: Sequence[_Node]) -> tuple[
     """The layer and module whose multiplied constants have the most similar widths, if no other comes near."""
     scored = []
     for layer in layers:
-        expected = constant_widths(layer)
         for node in nodes:
             found = reported_constant_widths(node.module, layer)
-            if expected and found and _fits(layer, node):
-                scored.append((overlap(expected, found), layer, node))
+            if found and _fits(layer, node):
+                scored.append((similarity(layer, found), layer, node))
     scored.sort(key=lambda entry: entry[0], reverse=True)
     if not scored or scored[0][0] < _ENOUGH:
         return None
@@ -190,18 +222,35 @@ def _by_constants(layers: Iterable[LayerSpec], nodes: Sequence[_Node]) -> tuple[
     return layer, node, f"widths of the constants ({best:.0%} agree)"
 
 
-def _by_order(layers: Sequence[LayerSpec], nodes: Sequence[_Node]) -> list[tuple[LayerSpec, _Node]]:
-    """Layers and modules in sequence, where there are as many of one as of the other and each pair fits."""
-    pairs: list[tuple[LayerSpec, _Node]] = []
-    for kinds in (
-        (LayerKind.DENSE,),
-        (LayerKind.CONV1D, LayerKind.CONV2D),
-        (LayerKind.BATCH_NORM,),
-        (LayerKind.SOFTMAX,),
-    ):
+def _by_elimination(layers: Sequence[LayerSpec], nodes: Sequence[_Node]) -> list[tuple[LayerSpec, _Node, str]]:
+    """As many modules as layers of one kind: each layer its only possible module, then in the order of the calls."""
+    pairs: list[tuple[LayerSpec, _Node, str]] = []
+    for kinds in _ALIKE:
         some = [layer for layer in layers if layer.kind in kinds]
-        fitting = [node for node in nodes if some and _fits(some[0], node) and node not in [n for _, n in pairs]]
-        couples = list(zip(some, fitting, strict=False))
-        if len(some) == len(fitting) and all(_fits(layer, node) for layer, node in couples):
-            pairs += couples
+        taken = {id(node) for _, node, _ in pairs}
+        fitting = [node for node in nodes if id(node) not in taken and any(_fits(layer, node) for layer in some)]
+        if not some or len(some) != len(fitting):
+            continue
+        while single := _only_choice(some, fitting):
+            pairs.append((*single, "the only module whose ports fit"))
+            some.remove(single[0])
+            fitting.remove(single[1])
+        couples = list(zip(some, fitting, strict=True))
+        if all(_fits(layer, node) for layer, node in couples):
+            pairs += [(layer, node, "order of the calls") for layer, node in couples]
     return pairs
+
+
+def _only_choice(layers: Sequence[LayerSpec], nodes: Sequence[_Node]) -> tuple[LayerSpec, _Node] | None:
+    """A layer that only one module fits, or a module that fits only one layer, where there is a choice at all."""
+    if len(layers) < 2:
+        return None
+    for layer in layers:
+        possible = [node for node in nodes if _fits(layer, node)]
+        if len(possible) == 1:
+            return layer, possible[0]
+    for node in nodes:
+        owners = [layer for layer in layers if _fits(layer, node)]
+        if len(owners) == 1:
+            return owners[0], node
+    return None

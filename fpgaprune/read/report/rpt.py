@@ -16,8 +16,8 @@ _TITLE: Final = re.compile(r"== (Vivado|Vitis) HLS Report for '([^']+)'")
 _FIELD: Final = re.compile(r"\* (Date|Version|Target device):\s+(.*)")
 # Handshakes, each one bit wide; Vivado HLS also ends the names of data ports with `_read`.
 _CONTROL: Final = re.compile(
-    r"ap_(clk|rst|rst_n|start|done|idle|ready|continue|ce)|.*_(ap_vld|ap_ack|full_n|empty_n|write|read|TVALID|TREADY"
-    r"|start_out|start_write|start_full_n)"
+    r"ap_(clk|rst|rst_n|start|done|idle|ready|continue|ce)|start_(out|write|full_n)"
+    r"|.*_(ap_vld|ap_ack|full_n|empty_n|write|read|blk_n|TVALID|TREADY|TLAST)"
 )
 
 
