@@ -17,10 +17,10 @@ def csd_digits(codes: ArrayLike) -> NDArray[np.int64]:
     The nonzero positions of the canonical form of n are the set bits of n XOR 3n (shifted by one).
     Codes must lie within +-2**61 so that 3n fits 64 bits.
     """
-    magnitude = np.ascontiguousarray(np.abs(np.asarray(codes, dtype=np.int64)))
-    marks = magnitude ^ (3 * magnitude)
-    octets = marks[..., np.newaxis].view(np.uint8)
-    digits: NDArray[np.int64] = _BYTE_POPCOUNT[octets].sum(axis=-1, dtype=np.int64)
+    magnitude = np.abs(np.asarray(codes, dtype=np.int64))
+    marks = np.ascontiguousarray(magnitude ^ (3 * magnitude))
+    octets = marks.reshape(-1, 1).view(np.uint8)
+    digits: NDArray[np.int64] = _BYTE_POPCOUNT[octets].sum(axis=-1, dtype=np.int64).reshape(magnitude.shape)
     return digits
 
 

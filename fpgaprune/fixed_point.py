@@ -153,7 +153,7 @@ class FixedPoint:
         if not np.isfinite(array).all():
             message = f"cannot quantize NaN or infinity to {self.cpp()}"
             raise DesignError(message)
-        return self._overflowed(_rounded(np.ldexp(array, self.fraction), self.rounding))
+        return self._overflowed(_rounded(_scaled(array, self.fraction), self.rounding))
 
     def quantize(self, values: ArrayLike) -> NDArray[np.float64]:
         """`values` as this type holds them, same shape; raises as `codes` does."""
@@ -162,7 +162,7 @@ class FixedPoint:
     def holds(self, values: ArrayLike) -> bool:
         """Whether every value is exactly representable."""
         array = np.asarray(values, dtype=np.float64)
-        scaled = np.ldexp(array, self.fraction)
+        scaled = _scaled(array, self.fraction)
         in_range = (scaled >= self.min_code) & (scaled <= self.max_code)
         return bool(np.all(in_range & (scaled == np.floor(scaled))))
 
@@ -178,29 +178,39 @@ class FixedPoint:
             message = f"sign-magnitude wrapping ({self.cpp()}) is not supported for values out of range"
             raise DesignError(message)
         modulus = float(1 << self.width)
-        wrapped = np.mod(rounded, modulus)
+        # A value too large for double precision in steps has none of the bits that are kept.
+        wrapped = np.mod(np.where(np.isinf(rounded), 0.0, rounded), modulus)
         return np.where(wrapped > high, wrapped - modulus, wrapped).astype(np.int64)
 
 
+def _scaled(values: NDArray[np.float64], fraction: int) -> NDArray[np.float64]:
+    """Values in steps. What underflows to zero becomes a quarter step, which every mode rounds alike."""
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(values, fraction)
+    vanished = (scaled == 0) & (values != 0)
+    return np.where(vanished, np.copysign(0.25, values), scaled) if vanished.any() else scaled
+
+
 def _rounded(scaled: NDArray[np.float64], rounding: Rounding) -> NDArray[np.float64]:
-    floor = np.floor(scaled)
-    above = scaled - floor  # exact: both lie in one binade or the difference has fewer bits
+    inner = np.trunc(scaled)
+    with np.errstate(invalid="ignore"):  # infinity minus itself: overflowed already, no fraction to look at
+        part = np.abs(scaled - inner)  # exact: the bits right of the point
     match rounding:
         case Rounding.TRN:
-            up = np.zeros_like(above, dtype=bool)
+            outward = (part > 0) & (scaled < 0)
         case Rounding.TRN_ZERO:
-            up = (scaled < 0) & (above > 0)
+            return inner
         case Rounding.RND:
-            up = above >= 0.5
+            outward = (part > 0.5) | ((part == 0.5) & (scaled > 0))
         case Rounding.RND_MIN_INF:
-            up = above > 0.5
+            outward = (part > 0.5) | ((part == 0.5) & (scaled < 0))
         case Rounding.RND_ZERO:
-            up = (above > 0.5) | ((above == 0.5) & (scaled < 0))
+            outward = part > 0.5
         case Rounding.RND_INF:
-            up = (above > 0.5) | ((above == 0.5) & (scaled > 0))
+            outward = part >= 0.5
         case Rounding.RND_CONV:
-            up = (above > 0.5) | ((above == 0.5) & (np.mod(floor, 2.0) == 1.0))
-    rounded: NDArray[np.float64] = floor + up
+            outward = (part > 0.5) | ((part == 0.5) & (np.mod(inner, 2.0) == 1.0))
+    rounded: NDArray[np.float64] = inner + np.copysign(outward, scaled)
     return rounded
 
 
