@@ -125,6 +125,7 @@ def _build(project: Path, folder: Path, texts: dict[str, str], command: list[str
         for old in folder.parent.iterdir():
             if old != building and not old.name.startswith("building-"):
                 rmtree(old, ignore_errors=True)
-        building.replace(folder)
+        if not (folder / _PROGRAM).is_file():  # unless another process was quicker
+            building.replace(folder)
     finally:
         rmtree(building, ignore_errors=True)

@@ -1,24 +1,26 @@
 """Runs a program that may crash, hang or be interrupted, and always cleans up after it."""
 
 import os
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from fpgaprune.errors import ToolError
 
-_TAIL = 2000
+_SHOWN_LINES = 3
+_SHOWN_CHARACTERS = 1000
 _KEPT_BYTES = 1_000_000
+_MOST_BYTES = 200_000_000
 
 
-def run_program(
-    command: Sequence[str], what: str, folder: Path, timeout_seconds: float, environment: dict[str, str] | None = None
-) -> str:
+def run_program(command: Sequence[str], what: str, folder: Path, timeout_seconds: float) -> str:
     """Run `command` in `folder`; the text it printed, both streams together, at most the last megabyte of it.
 
-    Raises ToolError (starting with `what`) when it cannot be started, fails, crashes or takes longer than
-    `timeout_seconds`. The whole process group is ended on time-out and on an interrupt.
+    Raises ToolError (starting with `what`) when it cannot be started, fails, crashes, takes longer than
+    `timeout_seconds` or prints without end. The whole process group is ended then, and on an interrupt.
     """
     log = folder / "output.txt"
     with log.open("wb") as stream:
@@ -30,31 +32,49 @@ def run_program(
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                env={**os.environ, **(environment or {})},
             )
         except OSError as error:
             message = f"{what} could not be started: {error}"
             raise ToolError(message) from error
         try:
-            code = process.wait(timeout_seconds)
-        except subprocess.TimeoutExpired as error:
-            message = f"{what} took longer than {timeout_seconds:g} s and was stopped"
-            raise ToolError(message) from error
+            code = _wait(process, what, log, timeout_seconds)
         finally:
             _end(process)
     printed = _read_end(log)
     if code != 0:
         reason = f"was ended by {_signal_name(-code)}" if code < 0 else f"failed with exit code {code}"
-        tail = printed.strip()[-_TAIL:]
-        message = f"{what} {reason}" + (f": {tail}" if tail else "")
+        said = _essence(printed)
+        message = f"{what} {reason}" + (f": {said}" if said else "")
         raise ToolError(message)
     return printed
+
+
+def _wait(process: subprocess.Popen[bytes], what: str, log: Path, timeout_seconds: float) -> int:
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            message = f"{what} took longer than {timeout_seconds:g} s and was stopped"
+            raise ToolError(message)
+        try:
+            return process.wait(min(left, 0.5))
+        except subprocess.TimeoutExpired:
+            if log.stat().st_size > _MOST_BYTES:
+                message = f"{what} printed more than {_MOST_BYTES // 1_000_000} MB and was stopped"
+                raise ToolError(message) from None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _essence(printed: str) -> str:
+    """The first lines that speak of an error, as compilers follow them with pages of context, else the last lines."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    errors = [line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
+    return "; ".join(errors[:_SHOWN_LINES] or lines[-_SHOWN_LINES:])[:_SHOWN_CHARACTERS]
 
 
 def _signal_name(number: int) -> str:

@@ -93,7 +93,11 @@ class Simulation:
 
 
 def _fitted(values: ArrayLike, port: Port) -> Array:
-    array = np.asarray(values, dtype=np.float64)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        message = f"the input {port.name} is not an array of numbers: {error}"
+        raise ConfigError(message) from error
     if array.ndim == 0 or len(array) == 0:
         message = f"the input {port.name} needs at least one sample"
         raise ConfigError(message)

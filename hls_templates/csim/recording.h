@@ -9,6 +9,13 @@
 #include <string>
 #include <vector>
 
+#ifdef _LIBCPP_VERSION
+// These two headers of ap_types declare std::complex anew, which only works where the standard library has no
+// versioned namespace inside std. hls4ml uses no complex numbers, so with clang's own library they are left out.
+#define __AP_INT_SPECIAL_H__
+#define __AP_FIXED_SPECIAL_H__
+#endif
+
 namespace fpgaprune_csim {
 
 // The project is moved and renamed after it is built, so the folder is a run-time argument.
