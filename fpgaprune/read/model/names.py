@@ -26,7 +26,7 @@ _RESERVED = words(
     mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
     reinterpret_cast requires return short signed sizeof static static_assert static_cast struct switch template this
     thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while xor
-    xor_eq main std nnet hls ap_fixed ap_ufixed ap_int ap_uint myproject weights parameters defines"""
+    xor_eq main std nnet hls input output ap_fixed ap_ufixed ap_int ap_uint myproject weights parameters defines"""
 )
 
 
