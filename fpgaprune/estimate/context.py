@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec
+from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.cost import Cost
 from fpgaprune.estimate.liveness import Liveness, find_liveness
 from fpgaprune.estimate.pricing import Pricing
@@ -35,9 +35,22 @@ class Context:
     dense_codes: dict[str, NDArray[np.int64]]
 
     @property
+    def unrolls(self) -> bool:
+        """Whether the tool unrolls everything: then no reuse factor, no limit and no memory of weights applies."""
+        return self.rules.tool == "yosys"
+
+    @property
     def streams(self) -> bool:
         """Whether layers pass values on one by one."""
         return self.design.io_type == "io_stream"
+
+    def reuse_factor(self, layer: LayerSpec) -> int:
+        """How many products share a multiplier."""
+        return 1 if self.unrolls else max(1, layer.reuse_factor or 1)
+
+    def folds(self, layer: LayerSpec) -> bool:
+        """Whether synthesis sees this layer's constants as constants rather than as memory contents."""
+        return _folds(layer, self.rules)
 
     def input_type(self, layer: LayerSpec, index: int = 0) -> FixedPoint | None:
         """Type of the data at one input; None where it is not known."""
@@ -51,7 +64,18 @@ class Context:
 def build_context(design: Design, rules: MappingRules, pricing: Pricing) -> Context:
     """Read the constants of the dense layers once and find the dead neurons."""
     codes = {layer.name: matrix for layer in design if (matrix := _dense_codes(layer)) is not None}
-    return Context(design, rules, pricing, find_liveness(design, codes), codes)
+    constants = {name: matrix for name, matrix in codes.items() if _folds(design[name], rules)}
+    return Context(design, rules, pricing, find_liveness(design, constants), codes)
+
+
+def _folds(layer: LayerSpec, rules: MappingRules) -> bool:
+    if rules.tool == "yosys":
+        return True
+    if layer.attributes.get("store_weights_in_bram"):
+        return False
+    if layer.strategy in {Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED}:
+        return (layer.reuse_factor or 1) == 1
+    return True
 
 
 def _dense_codes(layer: LayerSpec) -> NDArray[np.int64] | None:

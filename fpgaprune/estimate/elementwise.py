@@ -12,8 +12,9 @@ from fpgaprune.results import Bound
 
 _SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
 _FREE = frozenset({
-    "linear", "relu", "thresholded_relu", "sigmoid", "tanh", "softplus", "softsign", "binary_tanh", "ternary_tanh",
-    "normalize_binary_tanh", "normalize_ternary_tanh", "binary_sigmoid",
+    "linear", "relu", "relu1", "relu6", "relu_max", "thresholded_relu",
+    "sigmoid", "tanh", "softplus", "softsign",
+    "binary_tanh", "ternary_tanh", "normalize_binary_tanh", "normalize_ternary_tanh",
 })  # fmt: skip
 
 
@@ -31,16 +32,15 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     elements = prod(layer.input_shape) or scale.size
     copies = 1 if context.streams else max(1, elements // max(1, scale.size))
     products = int(np.count_nonzero(scale)) * copies
-    reuse_factor = max(1, layer.reuse_factor or 1)
+    reuse_factor = context.reuse_factor(layer)
     lanes = scale.size * copies if context.streams else ceil(elements / reuse_factor)
     first = min(lanes, scale.size * copies) * context.pricing.tiles(data.width, weight.precision.width)
     if weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
     counted = count_products(scale, context.rules.free_digits).scaled(copies)
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
-    if context.rules.tool == "yosys":
-        limit = elements
-    return Finding(constant_cost(counted, data.width, context.pricing, limit), products, first)
+    cost = constant_cost(counted, data.width, context.pricing, None if context.unrolls else limit)
+    return Finding(cost, products, first)
 
 
 def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
@@ -57,7 +57,7 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
     classes = int(layer.attributes.get("slice_size", 0)) or ceil(layer.output_size / slices)
     if context.streams and layer.output_shape:
         classes = layer.output_shape[-1]
-    reuse_factor = max(1, layer.reuse_factor or 1)
+    reuse_factor = context.reuse_factor(layer)
     multipliers = ceil(classes / reuse_factor) if context.streams else classes
     # Exponentials are positive: their sign bit is not multiplied.
     width = exponential.precision.width - int(exponential.precision.signed)
@@ -99,7 +99,7 @@ def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
         return Finding(None, notes=("not estimated: the types of its inputs are not known",))
     shape = layer.input_shape if layer.operation == "dot" else layer.output_shape
     products = shape[-1] if context.streams and shape else prod(shape)
-    reuse_factor = max(1, layer.reuse_factor or 1) if layer.operation == "dot" else 1
+    reuse_factor = context.reuse_factor(layer) if layer.operation == "dot" else 1
     price = context.pricing.dsp(one.width, other.width)
     cost = exactly(ceil(products / reuse_factor), price)
     note = f"extrapolated: no report has the merge {layer.operation!r}"

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
+from fpgaprune.design import Design, LayerKind, LayerSpec
 
 Mask = NDArray[np.bool_]
 
 # Elementwise and without a table: constants pass, and so does not being read. A lookup's index is not known to fold.
 _ARITHMETIC = frozenset({
-    "linear", "relu", "leaky_relu", "prelu", "thresholded_relu", "hard_sigmoid", "hard_tanh",
-    "binary_tanh", "ternary_tanh",
+    "linear", "relu", "relu1", "relu6", "relu_max", "leaky_relu", "prelu", "thresholded_relu",
+    "hard_sigmoid", "hard_tanh", "binary_tanh", "ternary_tanh",
 })  # fmt: skip
-_WIRES = frozenset({"clone", "repack"})
+_WIRES = frozenset({"clone", "repack", "flatten"})
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,9 @@ class Liveness:
 
 
 def find_liveness(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> Liveness:
-    """Liveness of every layer's outputs; `codes` holds those of the dense layers as (inputs, outputs).
+    """Liveness of every layer's outputs.
+
+    `codes` holds the constants, as (inputs, outputs), of the dense layers whose constants synthesis sees as such.
 
     Designs that are not `io_parallel` keep everything.
     """
@@ -55,15 +57,6 @@ def find_liveness(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> Liv
         return Liveness({}, {})
     moving = _moving(design, codes)
     return Liveness(moving, _read(design, codes, moving))
-
-
-def folds(layer: LayerSpec) -> bool:
-    """Whether synthesis sees this layer's constants as constants rather than as memory contents."""
-    if layer.attributes.get("store_weights_in_bram"):
-        return False
-    if layer.strategy in {Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED}:
-        return (layer.reuse_factor or 1) == 1
-    return True
 
 
 def _moving(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> dict[str, Mask]:
@@ -80,7 +73,7 @@ def _moving_outputs(layer: LayerSpec, inputs: list[Mask], codes: NDArray[np.int6
     if not inputs:
         return None
     match layer.kind:
-        case LayerKind.DENSE if codes is not None and folds(layer) and inputs[0].size == codes.shape[0]:
+        case LayerKind.DENSE if codes is not None and inputs[0].size == codes.shape[0]:
             mask: Mask = (codes[inputs[0]] != 0).any(axis=0)
             return mask
         case LayerKind.BATCH_NORM:
@@ -112,7 +105,7 @@ def _read(design: Design, codes: Mapping[str, NDArray[np.int64]], moving: Mappin
 def _read_inputs(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, size: int, offset: int) -> Mask | None:
     """Which of `size` values of one input this layer needs; None: all of them."""
     match layer.kind:
-        case LayerKind.DENSE if codes is not None and folds(layer) and codes.shape == (size, read.size):
+        case LayerKind.DENSE if codes is not None and codes.shape == (size, read.size):
             mask: Mask = (codes[:, read] != 0).any(axis=1)
             return mask
         case LayerKind.BATCH_NORM if read.size == size:

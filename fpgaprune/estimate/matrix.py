@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
-from fpgaprune.estimate.liveness import folds
 from fpgaprune.estimate.padding import padding_patches
 from fpgaprune.estimate.products import Products, count_products
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
 
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
-_PER_ELEMENT = "per_element_precision"
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,10 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
     finding = estimate_matrix(matrix, context)
     products = int(np.count_nonzero(matrix.codes)) * matrix.copies
     notes, extrapolated = _doubts(layer, matrix, context)
+    if finding.cost is not None and _narrowed(layer, context):
+        cost = Cost(finding.cost.multipliers, Bound(0, finding.cost.dsp.high))
+        notes = (*notes, "bounded: a quantizer gives every value its own type, and only the widest is known")
+        finding = replace(finding, cost=cost)
     return replace(
         finding,
         products=products,
@@ -66,7 +68,7 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
 
 
 def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Context) -> Matrix:
-    reuse_factor = _reuse_factor(layer.reuse_factor, context)
+    reuse_factor = context.reuse_factor(layer)
     codes = context.dense_codes.get(layer.name)
     if codes is None:
         flat = weight.codes
@@ -76,17 +78,12 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     if limit is None and reuse_factor > 1:
         zeros = layer.claimed_zeros if layer.claimed_zeros is not None else layer.zero_count
         limit = ceil(codes.size / reuse_factor) - zeros // reuse_factor
-    if layer.kind is LayerKind.DENSE and folds(layer):
+    if layer.kind is LayerKind.DENSE and context.folds(layer):
         codes = context.liveness.live_codes(layer, codes)
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
-    constant = not layer.attributes.get("store_weights_in_bram", False)
+    constant = context.unrolls or not layer.attributes.get("store_weights_in_bram", False)
     patches = padding_patches(layer, codes.shape[0]) if copies == layer.positions > 1 else ()
     return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant)
-
-
-def _reuse_factor(reuse_factor: int | None, context: Context) -> int:
-    """The open flow unrolls everything."""
-    return 1 if context.rules.tool == "yosys" else max(1, reuse_factor or 1)
 
 
 def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
@@ -109,7 +106,7 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
     """Every product by its own constant: Latency, and Resource at reuse factor 1."""
     products = _counted(matrix, context)
     limited = matrix.limit if matrix.strategy is Strategy.LATENCY else None
-    if context.rules.tool == "yosys":
+    if context.unrolls:
         limited = None
     cost = constant_cost(products, matrix.data.width, context.pricing, limited)
     if matrix.copies > 1 and limited is not None:
@@ -177,18 +174,31 @@ def first_order(matrix: Matrix, context: Context) -> int:
     return matrix.lanes * context.pricing.tiles(matrix.data.width, matrix.weight.precision.width)
 
 
+def _narrowed(layer: LayerSpec, context: Context) -> bool:
+    """Whether a quantizer of per-element types stands before this layer."""
+    if not layer.inputs:
+        return False
+    source = context.design[layer.inputs[0]]
+    while source.kind in {LayerKind.ACTIVATION, LayerKind.RESHAPE, LayerKind.POOLING} and len(source.inputs) == 1:
+        source = context.design[source.inputs[0]]
+    return source.kind is LayerKind.OTHER and "quantize" in f"{source.operation} {source.name}"
+
+
 def _doubts(layer: LayerSpec, matrix: Matrix, context: Context) -> tuple[tuple[str, ...], bool]:
     """Combinations that no recorded report has confirmed."""
     rules, forced = context.rules, context.pricing.implementation is not None
     notes = []
     if matrix.copies > 1:
         notes.append(f"extrapolated: no report has {matrix.copies} positions in parallel")
-    if layer.kind in _DEPTHWISE:
-        notes.append("extrapolated: no trustworthy report has a depthwise convolution")
+    confirmed = rules.tool == "vivado_hls" and context.streams and matrix.strategy is Strategy.LATENCY
+    if layer.kind in _DEPTHWISE and not confirmed:
+        notes.append("extrapolated: depthwise convolutions were seen in Vivado HLS' streams at Latency only")
     if rules.tool == "vitis_hls" and matrix.strategy is Strategy.RESOURCE:
         notes.append("extrapolated: no report of Vitis HLS has the Resource strategy")
     elif rules.tool == "vitis_hls" and matrix.reuse_factor > 1 and not forced:
         notes.append("extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings")
-    if rules.tool == "yosys" and (layer.reuse_factor or 1) > 1:
+    if context.unrolls and layer.kind is not LayerKind.DENSE:
+        notes.append("extrapolated: no netlist of the open flow has a convolution")
+    if context.unrolls and (layer.reuse_factor or 1) > 1:
         notes.append("the open flow unrolls everything: the reuse factor does not apply")
     return tuple(notes), any(note.startswith("extrapolated") for note in notes)

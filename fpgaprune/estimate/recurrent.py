@@ -21,6 +21,8 @@ from fpgaprune.results import Bound
 
 def estimate_recurrent(layer: LayerSpec, context: Context) -> Finding:
     """Cost of an LSTM or GRU."""
+    if context.unrolls:
+        return Finding(None, notes=("not estimated: no netlist of the open flow has a recurrent layer",))
     data = context.input_type(layer)
     state = layer.output_precision or data
     prefixes = ("", "backward_") if layer.attributes.get("bidirectional") else ("",)
@@ -33,7 +35,7 @@ def estimate_recurrent(layer: LayerSpec, context: Context) -> Finding:
             parameter = layer.parameters.get(name)
             if parameter is None or width is None or _too_wide(parameter):
                 return Finding(None, notes=(f"not estimated: {name} or the type of its data is not known",))
-            parts.append(_matrix(layer, parameter, width, kind, context))
+            parts.append(_matrix(layer, parameter, width, kind))
     findings = [estimate_matrix(matrix, context) for matrix in parts]
     costs = [finding.cost for finding in findings if finding.cost is not None]
     matrices = reduce(Cost.__add__, costs)
@@ -57,7 +59,7 @@ def _too_wide(parameter: Parameter) -> bool:
     return parameter.encoding is Encoding.FIXED and parameter.precision.width > EXACT_WIDTH
 
 
-def _matrix(layer: LayerSpec, parameter: Parameter, data: FixedPoint, prefix: str, context: Context) -> Matrix:
+def _matrix(layer: LayerSpec, parameter: Parameter, data: FixedPoint, prefix: str) -> Matrix:
     """One gate matrix; `prefix` names its attributes, "" those of the layer itself."""
     reuse_factor = layer.attributes.get(f"{prefix}reuse_factor") if prefix else layer.reuse_factor
     limit = layer.attributes.get(f"{prefix}multiplier_limit") if prefix else layer.multiplier_limit
@@ -67,7 +69,7 @@ def _matrix(layer: LayerSpec, parameter: Parameter, data: FixedPoint, prefix: st
         weight=parameter,
         data=data,
         strategy=layer.strategy or Strategy.LATENCY,
-        reuse_factor=1 if context.rules.tool == "yosys" else max(1, int(reuse_factor or layer.reuse_factor or 1)),
+        reuse_factor=max(1, int(reuse_factor or layer.reuse_factor or 1)),
         limit=None if limit is None else int(limit),
         constant=not layer.attributes.get("store_weights_in_bram", False),
     )

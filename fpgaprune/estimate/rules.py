@@ -15,6 +15,14 @@ from fpgaprune.registry import Registry
 _VERSION = re.compile(r"^\s*v?(\d{4})\.(\d+)(?:\.\d+)*\s*$")
 
 
+_BACKENDS = {
+    "vivado": "vivado_hls",
+    "vivadoaccelerator": "vivado_hls",
+    "vitis": "vitis_hls",
+    "vitisaccelerator": "vitis_hls",
+}
+
+
 @dataclass(frozen=True)
 class MappingRules:
     """The thresholds of one tool over a range of versions.
@@ -130,6 +138,11 @@ def rules_for(tool: str, version: str | None = None) -> MappingRules:
         return rules
     note = f"{rules.tool} {version.strip()} lies outside {rules.label}: the rules are extrapolated to it"
     return replace(rules, extrapolated=True, notes=(*rules.notes, note))
+
+
+def tool_of(backend: str | None) -> str:
+    """Name of the tool that synthesizes projects of an hls4ml backend; Vitis HLS where the backend is not known."""
+    return _BACKENDS.get((backend or "").lower(), "vitis_hls")
 
 
 def _version(text: str) -> tuple[int, int]:
