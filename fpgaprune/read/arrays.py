@@ -1,0 +1,104 @@
+"""Arrays a user gives: .npy, .npz or .csv, never pickled, always finite numbers."""
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.errors import ConfigError, unknown_choice
+
+Array = NDArray[Any]
+# Names under which .npz files usually keep a model's inputs, the likeliest first.
+INPUT_NAMES = ("x", "X", "inputs", "input", "x_test", "X_test", "features", "images", "data", "x_train", "X_train")
+
+
+def read_arrays(path: Path) -> Mapping[str, Array]:
+    """Every array of a file by name; .npy and .csv hold one, called after the file.
+
+    Raises ConfigError for a missing, truncated or pickled file, another format, or text where numbers should be.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".npy", ".npz", ".csv"):
+        message = f"{path} is not data that can be read: give a .npy, .npz or .csv file"
+        raise ConfigError(message)
+    if not path.is_file():
+        message = f"there is no data file {path}"
+        raise ConfigError(message)
+    try:
+        if suffix == ".npz":
+            with np.load(path, allow_pickle=False) as stored:
+                return {name: stored[name] for name in stored.files}
+        if suffix == ".npy":
+            return {path.stem: np.load(path, allow_pickle=False)}
+        return {path.stem: _read_csv(path)}
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        message = f"{path} cannot be read as data: {error}"
+        raise ConfigError(message) from error
+
+
+def _read_csv(path: Path) -> Array:
+    with path.open(encoding="utf-8") as stream:
+        first = stream.readline()
+    try:
+        [float(field) for field in first.split(",")]
+        header = 0
+    except ValueError:
+        header = 1
+    return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2)
+
+
+def read_inputs(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+    """One float array per model input of the given shapes (batch left out), each (samples, *shape).
+
+    An array fits when each of its samples has as many values as an input; it is reshaped. Raises ConfigError naming
+    the arrays there are when none fits, when it is not clear which belongs to which input, or for NaN and infinity.
+    """
+    arrays = read_arrays(path)
+    if len(shapes) == 1:
+        return [_fitted(_choose(arrays, shapes[0], path), shapes[0], path)]
+    fitting = [name for name in arrays if any(_fits(arrays[name], shape) for shape in shapes)]
+    if len(fitting) < len(shapes):
+        message = f"{path} holds {_described(arrays)}; the model has {len(shapes)} inputs of shapes {list(shapes)}"
+        raise ConfigError(message)
+    chosen = [_fitted(arrays[name], shape, path) for name, shape in zip(fitting, shapes, strict=False)]
+    if len({len(array) for array in chosen}) != 1:
+        message = f"the input arrays in {path} have different numbers of samples: {_described(arrays)}"
+        raise ConfigError(message)
+    return chosen
+
+
+def _fits(array: Array, shape: tuple[int, ...]) -> bool:
+    numbers = array.dtype.kind in "fiub"
+    return numbers and array.ndim >= 1 and len(array) > 0 and array.size // len(array) == prod(shape)
+
+
+def _choose(arrays: Mapping[str, Array], shape: tuple[int, ...], path: Path) -> Array:
+    fitting = [name for name, array in arrays.items() if _fits(array, shape)]
+    for name in INPUT_NAMES:
+        if name in fitting:
+            return arrays[name]
+    if not fitting:
+        message = f"{path} holds {_described(arrays)}; no array has samples of shape {shape}, as the model's input"
+        raise ConfigError(message)
+    if len(fitting) > 1:
+        raise ConfigError(f"{path}: " + unknown_choice("input array (several fit; call one of them x)", "x", fitting))
+    return arrays[fitting[0]]
+
+
+def _fitted(array: Array, shape: tuple[int, ...], path: Path) -> Array:
+    if not _fits(array, shape):
+        message = f"an array of shape {array.shape} in {path} does not fit the model's input of shape {shape}"
+        raise ConfigError(message)
+    values = array.reshape(len(array), *shape).astype(np.float64)
+    if not np.isfinite(values).all():
+        message = f"the inputs in {path} hold NaN or infinity"
+        raise ConfigError(message)
+    return values
+
+
+def _described(arrays: Mapping[str, Array]) -> str:
+    return ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "nothing"
