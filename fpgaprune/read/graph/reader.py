@@ -118,8 +118,8 @@ class _Reader:
         sources = tuple(self._source(node, tensor) for tensor in node.inputs)
         if not node.get_attr("function_cpp"):
             # A reshape in place leaves no trace in the project: its readers read what it reads.
-            if len(sources) != 1:
-                message = f"layer {node.name!r} of hls4ml's graph ({node.class_name}) has no generated code"
+            if "InplaceTensorVariable" not in {base.__name__ for base in type(node.get_output_variable()).__mro__}:
+                message = f"hls4ml generates no code for layer {node.name!r} ({node.class_name}): it cannot be built"
                 raise ModelError(message)
             self._produced.update(dict.fromkeys(node.outputs, sources[0]))
             return

@@ -21,6 +21,7 @@ from fpgaprune.read.project.target import ProjectTarget, read_target
 _HEADERS = ("firmware/defines.h", "firmware/parameters.h")
 # Constants whose product is the number of values a layer reads, most telling first.
 _INPUT_SIZES = (
+    ("n_time_steps", "in_height", "in_width", "n_chan"),
     ("in_height", "in_width", "n_chan"),
     ("in_height", "in_width", "n_filt"),
     ("in_height", "in_width", "in_chan"),
