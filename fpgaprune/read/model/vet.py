@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fpgaprune.errors import ModelError, unknown_choice
+from fpgaprune.errors import ModelError
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.read.model.vocabulary import (
     CONSTRAINTS,
@@ -86,6 +86,11 @@ def check_layer_class(vetting: Vetting, record: Mapping[str, Any], name: str) ->
 def _nearest(asked: str, known: Iterable[str]) -> str:
     near = get_close_matches(asked, sorted(known), n=3, cutoff=0.6)
     return f" (did you mean {' or '.join(near)}?)" if near else "; custom layers cannot be converted"
+
+
+def _unknown(what: str, asked: str, known: Iterable[str]) -> str:
+    near = get_close_matches(asked, sorted(known), n=3, cutoff=0.6)
+    return f"has an unknown {what} {asked!r}{' (did you mean ' + ' or '.join(near) + '?)' if near else ''}"
 
 
 def _operation(record: Mapping[str, Any]) -> str:
@@ -205,7 +210,7 @@ def _vet_function(vetting: Vetting, kind: str, name: str, value: Any) -> Any:
     if call is None or kind not in QKERAS_LAYERS | {"QDenseBatchnorm"}:
         return _vet_name(vetting, kind, name, value)
     if call["name"] not in QUANTIZERS:
-        raise vetting.refuse(name, f"has an {unknown_choice('quantizer', call['name'], QUANTIZERS)}")
+        raise vetting.refuse(name, _unknown("quantizer", call["name"], QUANTIZERS))
     return value
 
 
@@ -214,7 +219,7 @@ def _vet_name(vetting: Vetting, kind: str, name: str, value: str) -> str:
     if kind in QKERAS_LAYERS or kind == "QDenseBatchnorm":
         known = FUNCTIONS | QKERAS_FUNCTIONS | QUANTIZERS
     if value not in known:
-        raise vetting.refuse(name, f"has an {unknown_choice('activation or quantizer', value, known)}")
+        raise vetting.refuse(name, _unknown("activation or quantizer", value, known))
     if value == "hard_sigmoid" and vetting.keras_major >= 3 and kind not in QKERAS_LAYERS:
         raise vetting.refuse(name, "uses hard_sigmoid, which is another function in Keras 3 than in Keras 2")
     return value
@@ -225,7 +230,7 @@ def _quantizer(vetting: Vetting, kind: str, name: str, value: Mapping[str, Any])
     if found not in QUANTIZERS:
         if "__lambda__" in found or found == "Lambda":
             raise vetting.refuse(name, "has a Lambda as its activation; code from a model file is never run")
-        raise vetting.refuse(name, f"has an {unknown_choice('quantizer', found, QUANTIZERS)}")
+        raise vetting.refuse(name, _unknown("quantizer", found, QUANTIZERS))
     cls = getattr(load_frameworks().qkeras, found)
     accepted = set(_init_parameters(cls))
     options: dict[str, Any] = {}

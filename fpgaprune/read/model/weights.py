@@ -94,8 +94,8 @@ def _masked(leaf: LayerRecord, values: list[Array], masks: list[Array], stored: 
     open_places = list(range(len(result)))
     for mask in masks:
         place = next((i for i in open_places if result[i].shape == mask.shape), None)
-        if place is None:
-            message = f"the weights in {stored.path} hold a pruning mask of {leaf.name!r} that fits none of its arrays"
+        if place is None or not np.isin(mask, (0, 1)).all():
+            message = f"the weights in {stored.path} hold something for {leaf.name!r} that is no mask of its arrays"
             raise ModelError(message)
         open_places.remove(place)
         result[place] = np.multiply(result[place], mask)
@@ -172,8 +172,9 @@ def _snake(name: str) -> str:
 def _fill_object(layer: LayerRecord, built: Built, group: Tree, stored: StoredWeights) -> None:
     masks: list[Array] = []
     if layer.pruned:
-        # threshold and step are scalars; every other array of the wrapper is a mask
-        masks = [value for value in _own(group) if value.ndim > 0]
+        # The wrapper files its layer's pruned arrays again, then their masks; thresholds and the step are scalars.
+        arrays = [value for value in _own(group) if value.ndim > 0]
+        masks = arrays[len(arrays) // 2 :]
         group = group.get("layer", {})
     if layer.kind == "QDenseBatchnorm":
         _set(layer, built, _folded(layer, _named_batchnorm(layer, group), stored), stored)
