@@ -37,7 +37,11 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     first = min(lanes, scale.size * copies) * context.pricing.tiles(data.width, weight.precision.width)
     if weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
-    counted = count_products(scale, context.rules.free_digits).scaled(copies)
+    live = context.liveness.live_elements(layer, scale.size * copies)
+    if live is None:
+        counted = count_products(scale, context.rules.free_digits).scaled(copies)
+    else:
+        counted = count_products(np.tile(scale, (copies, 1))[live], context.rules.free_digits)
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
     cost = constant_cost(counted, data.width, context.pricing, None if context.unrolls else limit)
     return Finding(cost, products, first)

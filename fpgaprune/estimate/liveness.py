@@ -30,6 +30,15 @@ class Liveness:
     moving: Mapping[str, Mask]
     read: Mapping[str, Mask]
 
+    def live_elements(self, layer: LayerSpec, size: int) -> Mask | None:
+        """Which of the `size` values an elementwise layer works on matter; None: all of them."""
+        moving = self.moving.get(layer.inputs[0]) if layer.inputs else None
+        read = self.read.get(layer.name)
+        if moving is None or read is None or moving.size != size or read.size != size:
+            return None
+        live: Mask = moving & read
+        return None if live.all() else live
+
     def live_codes(self, layer: LayerSpec, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """`codes` (inputs, outputs) of a dense layer with the products that synthesis removes set to zero."""
         moving = self.moving.get(layer.inputs[0]) if layer.inputs else None

@@ -52,15 +52,18 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
         return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
     matrix = _matrix(layer, weight, data, context)
     finding = estimate_matrix(matrix, context)
-    products = int(np.count_nonzero(matrix.codes)) * matrix.copies
+    products = weight.values.size - weight.zeros
     notes, extrapolated = _doubts(layer, matrix, context)
+    dead = products - int(np.count_nonzero(matrix.codes))
+    if dead:
+        notes = (*notes, f"{dead} products of dead neurons are removed")
     if finding.cost is not None and _narrowed(layer, context):
         cost = Cost(finding.cost.multipliers, Bound(0, finding.cost.dsp.high))
         notes = (*notes, "bounded: a quantizer gives every value its own type, and only the widest is known")
         finding = replace(finding, cost=cost)
     return replace(
         finding,
-        products=products,
+        products=products * matrix.copies,
         first_order=first_order(matrix, context),
         notes=(*finding.notes, *notes),
         extrapolated=finding.extrapolated or extrapolated,
@@ -197,6 +200,8 @@ def _doubts(layer: LayerSpec, matrix: Matrix, context: Context) -> tuple[tuple[s
         notes.append("extrapolated: no report of Vitis HLS has the Resource strategy")
     elif rules.tool == "vitis_hls" and matrix.reuse_factor > 1 and not forced:
         notes.append("extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings")
+    if matrix.strategy is Strategy.RESOURCE_UNROLLED and matrix.reuse_factor == 1:
+        notes.append("extrapolated: no report has the strategy resource_unrolled")
     if context.unrolls and layer.kind is not LayerKind.DENSE:
         notes.append("extrapolated: no netlist of the open flow has a convolution")
     if context.unrolls and (layer.reuse_factor or 1) > 1:

@@ -1,0 +1,55 @@
+"""Dead neurons, followed through the graph."""
+
+from dataclasses import replace
+
+import numpy as np
+from estimate_designs import VITIS, WIDE, counts, dense, design, dsp, network, source
+
+from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy
+from fpgaprune.estimate import estimate_design
+
+
+def test_a_neuron_nobody_reads_goes_with_its_incoming_products() -> None:
+    assert counts(network([[45, 53]], [[45], [0]])) == [1, 1]
+
+
+def test_a_constant_neuron_folds_its_outgoing_products() -> None:
+    assert counts(network([[45, 0]], [[45], [53]])) == [1, 1]
+
+
+def test_dead_neurons_are_followed_through_the_graph() -> None:
+    chain = [[45, 53]], [[45, 0], [0, 45]], [[45], [0]]
+    assert counts(network(*chain)) == [1, 1, 1]
+    assert counts(network([[45, 0]], [[45, 0], [0, 45]], [[45], [53]])) == [1, 1, 1]
+    assert counts(network(*chain, io_type="io_stream")) == [2, 2, 1]
+    assert counts(network(*chain, strategy=Strategy.RESOURCE, reuse_factor=2)) == [1, 2, 1]
+
+
+def test_a_lookup_passes_what_is_not_read_but_no_constants() -> None:
+    assert counts(network([[45, 0]], [[45], [53]], operation="sigmoid")) == [1, 2]
+    removed = network([[45, 53]], [[45], [0]])
+    assert any("dead neurons" in note for note in removed.layers[1].notes)
+
+
+def test_outputs_of_the_design_and_of_other_readers_are_alive() -> None:
+    first = dense("d0", "in", [[45, 53]])
+    one_reader, other = dense("d1", "d0", [[45], [0]]), dense("d2", "d0", [[0], [45]])
+    both = replace(design(source(1), first, one_reader, other), outputs=("d1", "d2"))
+    assert counts(estimate_design(both, VITIS)) == [2, 1, 1]
+    watched = replace(design(source(1), first, one_reader), outputs=("d0", "d1"))
+    assert counts(estimate_design(watched, VITIS)) == [2, 1]
+
+
+def test_dead_neurons_through_batch_norm_flatten_merge_and_concatenate() -> None:
+    first = dense("d0", "in", [[45, 53, 77, 83]])
+    scale = Parameter(np.array([45.0, 45.0, 45.0, 0.0]), WIDE)
+    norm = LayerSpec("bn", LayerKind.BATCH_NORM, ("d0",), (4,), (4,), WIDE, WIDE, parameters={"weight": scale})
+    flat = LayerSpec("flat", LayerKind.RESHAPE, ("bn",), (4,), (4,), WIDE, operation="flatten")
+    sum_ = LayerSpec("sum", LayerKind.MERGE, ("flat", "flat"), (4,), (4,), WIDE, WIDE, operation="add")
+    both = LayerSpec("both", LayerKind.CONCATENATE, ("sum", "in"), (5,), (5,), WIDE, WIDE)
+    final = dense("d1", "both", [[45], [0], [53], [77], [0]])
+    estimate = estimate_design(design(source(1), first, norm, flat, sum_, both, final), VITIS)
+    by_name = {layer.name: dsp(layer) for layer in estimate.layers}
+    assert by_name["d0"] == 2  # the second is not read, the fourth multiplied by zero
+    assert by_name["d1"] == 2  # its fourth input is a constant
+    assert by_name["bn"] == 2
