@@ -11,6 +11,7 @@ Exit codes: 0 fine, 1 the answer is no, 2 what was asked cannot be done (one sen
 
 import errno
 import importlib
+import inspect
 import io
 import logging
 import sys
@@ -26,6 +27,9 @@ from fpgaprune import __version__
 from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 
 VERBS: Final[dict[str, str]] = {
+    "inspect": "Show the layers of a model or project: shapes, types, zeros.",
+    "estimate": "Count the DSPs a model or project will need, from its weights.",
+    "compare": "Hold the DSP estimate of a project against its synthesis report.",
     "doctor": "Say which packages, compilers and FPGA tools are found here.",
 }
 _log = logging.getLogger(__name__)
@@ -35,7 +39,9 @@ def verb_command(name: str) -> Any:
     """The Typer command of one verb, its module imported now."""
     module = importlib.import_module(f"fpgaprune.cli.{name}")
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")
-    app.command(name, epilog=f"Example: {escape(module.EXAMPLE)}")(module.run)
+    paragraphs = inspect.getdoc(module.run) or ""
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs.split("\n\n"))
+    app.command(name, help=escape(text), epilog=f"Example: {escape(module.EXAMPLE)}")(module.run)
     return get_command(app)
 
 

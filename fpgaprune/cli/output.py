@@ -3,11 +3,14 @@
 import io
 import json
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+
+from fpgaprune.render.sheet import Sheet, to_csv, to_markdown, to_text
 
 PIPED_WIDTH = 240  # columns for a table that goes to a file or a pipe: nothing wraps there
 
@@ -24,6 +27,19 @@ class Format(StrEnum):
 FormatOption = Annotated[
     Format, typer.Option("--format", help="text for reading, json for programs, csv for sheets, md for documents.")
 ]
+
+
+def emit(form: Format, sheet: Sheet, data: Callable[[], Any]) -> None:
+    """Write an answer in the format asked for; `data` gives its JSON-ready form."""
+    match form:
+        case Format.JSON:
+            write_json(data())
+        case Format.CSV:
+            write(to_csv(sheet))
+        case Format.MD:
+            write(to_markdown(sheet))
+        case _:
+            show(to_text(sheet))
 
 
 def show(renderable: RenderableType) -> None:

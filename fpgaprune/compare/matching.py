@@ -219,7 +219,7 @@ def _by_constants(layers: Iterable[LayerSpec], nodes: Sequence[_Node]) -> tuple[
     rivals = [score for score, other, rival in scored[1:] if (other is layer) != (rival is node)]
     if rivals and max(rivals) > best - _MARGIN:
         return None
-    return layer, node, f"widths of the constants ({best:.0%} agree)"
+    return layer, node, f"widths of the constants ({100 * best:.0f} % agree)"
 
 
 def _by_elimination(layers: Sequence[LayerSpec], nodes: Sequence[_Node]) -> list[tuple[LayerSpec, _Node, str]]:

@@ -1,5 +1,6 @@
 """Whether a report can be about this design at all: asked before a mismatch is called the estimate's fault."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -86,4 +87,5 @@ def remarks(design: Design, estimate: Estimate, report: SynthesisReport) -> Iter
 
 
 def _plain(part: str) -> str:
-    return part.strip().lower()
+    """Parts are written with and without hyphens: xc7z020clg400-1, xc7z020-clg400-1."""
+    return re.sub(r"[^a-z0-9]", "", part.lower())

@@ -1,1 +1,19 @@
-"""Results as tables for people; draws, computes nothing."""
+"""Results as text, JSON, CSV and Markdown. Draws what is given, computes nothing that a decision hangs on."""
+
+from fpgaprune.render.comparison import comparison_sheet
+from fpgaprune.render.design import design_json, design_sheet
+from fpgaprune.render.estimate import estimate_sheet
+from fpgaprune.render.sheet import Column, Row, Sheet, to_csv, to_markdown, to_text
+
+__all__ = [
+    "Column",
+    "Row",
+    "Sheet",
+    "comparison_sheet",
+    "design_json",
+    "design_sheet",
+    "estimate_sheet",
+    "to_csv",
+    "to_markdown",
+    "to_text",
+]
