@@ -168,12 +168,16 @@ class LayerSpec:
     Latency kernels only, and *not* multiplied by the parallelization factor. None where none is written.
     `claimed_zeros` comes from the same place. `strategy` is None for layers that have none.
 
-    `attributes`: recurrent: `recurrent_reuse_factor`, `recurrent_multiplier_limit`, `recurrent_claimed_zeros` (and the
-    same with the prefix `backward_`, and `backward_multiplier_limit`, `backward_claimed_zeros`), `units`,
-    `activation`, `recurrent_activation`, `bidirectional`, `return_sequences`, `use_static`; batch normalization:
-    `channels` (distinct constants; inputs beyond them share); softmax: `slices` of `slice_size` values each, and
-    `exp_scale`; concatenate: `axis`; convolution: `depth_multiplier` (depthwise); any layer with weights:
-    `store_weights_in_bram` where it is true.
+    `attributes`: recurrent: `recurrent_reuse_factor`, `recurrent_multiplier_limit`, `recurrent_claimed_zeros`, `units`,
+    `activation`, `recurrent_activation`, `bidirectional`, `return_sequences`, `use_static`; bidirectional also
+    `backward_kind` and, for its second direction, all of the first five and `reuse_factor`, `multiplier_limit`,
+    `claimed_zeros` with the prefix `backward_`; batch normalization: `channels` (distinct constants; inputs beyond
+    them share); softmax: `slices` of `slice_size` values each, and `exp_scale`; concatenate: `axis`; transpose:
+    `permutation`; depthwise convolution: `depth_multiplier`; any layer with weights: `store_weights_in_bram` where it
+    is true.
+
+    With distributed arithmetic in io_parallel, and for dense layers always, the project holds an adder graph instead
+    of weights: `parameters` is empty, and reuse factor, multiplier limit and claimed zeros are None.
     """
 
     name: str

@@ -17,6 +17,7 @@ from fpgaprune.read.project.recurrent import recurrent
 from fpgaprune.read.project.site import Config, Site, Source, Tensor, real_number
 from fpgaprune.read.project.source import Call, Headers, TopFunction, Variable, read_headers, read_top
 from fpgaprune.read.project.target import ProjectTarget, read_target
+from fpgaprune.read.project.weights import disagreeing_text_files as _disagreeing
 
 _HEADERS = ("firmware/defines.h", "firmware/parameters.h")
 # Constants whose product is the number of values a layer reads, most telling first.
@@ -52,6 +53,14 @@ def read_project(path: Path) -> Design:
     except DesignError as error:
         message = f"the project {path} does not make a network: {error}"
         raise ProjectError(message) from error
+
+
+def disagreeing_text_files(path: Path) -> tuple[str, ...]:
+    """Names of arrays whose `weights/*.txt`, which C simulation loads, holds other numbers than the synthesized `.h`.
+
+    Raises ProjectError as `read_project` does.
+    """
+    return _disagreeing(ProjectFolder(path))
 
 
 def _top(folder: ProjectFolder, target: ProjectTarget, headers: Headers) -> TopFunction:

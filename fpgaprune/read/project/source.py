@@ -27,7 +27,7 @@ _VARIABLE = re.compile(r"(?P<type>(?:\w+::)?\w+(?:\s*<[\w:<>, ]*>)?)\s+(?P<name>
 _STREAM = re.compile(r"hls::stream\s*<\s*(?P<type>[\w:<>, ]+?)\s*>\s*&?\s*(?P<name>\w+)")
 _ALIAS = re.compile(r"auto\s*&\s*(?P<name>\w+)\s*=\s*(?P<target>\w+)\s*;")
 _CALL = re.compile(r"\b(?P<space>\w+)::(?P<function>\w+)\s*(?P<open>[<(])")
-_TRAILING = re.compile(r"\s*;[ \t]*(?:\n?[ \t]*\}[ \t]*)?(?://[ \t]*(?P<name>\S+))?")
+_TRAILING = re.compile(r"\s*;[ \t]*(?:\n?[ \t]*\}[ \t]*)?(?://[ \t]*(?P<name>[^\s/]\S*)[ \t]*$)?", re.MULTILINE)
 _FOREIGN_SPACES = frozenset({"hls", "std"})
 _HELPERS = re.compile(r"load_.*_from_txt|save_layer_output|copy_data|convert_data|fill_zero|print_result")
 

@@ -11,8 +11,10 @@ from fpgaprune.errors import ProjectError
 from fpgaprune.read.project.folder import ProjectFolder
 
 _NUMBER_BYTES = b"0123456789+-.eE, \t\r\n"
-_DEFINITION = re.compile(rb"(?P<type>[\w:<>, ]+?)\s+(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)+=\s*\{")
-_DECLARED = re.compile(rb"(?P<type>[\w:<>, ]*[\w>])\s+(?P<name>\w+)\s*(?P<sizes>(?:\[\s*\d+\s*\]\s*)+)(?:;|=)")
+_DEFINITION = re.compile(rb"^[ \t]*[\w:<>, ]+?\s(?P<name>\w+)\s*(?:\[[^\]]*\]\s*)+=\s*\{", re.MULTILINE)
+_DECLARED = re.compile(
+    rb"^[ \t]*(?P<type>[\w:<>, ]*[\w>])\s+(?P<name>\w+)\s*(?P<sizes>(?:\[\s*\d+\s*\]\s*)+)[;=]", re.MULTILINE
+)
 _QUALIFIERS = re.compile(r"\b(?:static|const|extern)\b")
 _HEAD = 1 << 16  # a declaration stands within the first bytes, before the values
 
