@@ -83,8 +83,8 @@ def layer_from_record(record: dict[str, Any], arrays: dict[str, "NDArray[np.floa
     """The layer a record and its arrays describe; raises DesignError where a field is missing or of the wrong type."""
     try:
         return _layer(record, arrays)
-    except (KeyError, TypeError, ValueError) as error:
-        message = f"the record of layer {record.get('name')!r} is not a saved layer: {error!r}"
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        message = f"the record of a layer is not one that was saved: {error!r}"
         raise DesignError(message) from error
 
 

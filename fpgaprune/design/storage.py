@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fpgaprune.errors import DesignError
 
 FORMAT = 1
 _RECORD = "record"
+_BROKEN = (zipfile.BadZipFile, zlib.error)
 
 
 def save_design(design: Design, path: Path) -> Path:
@@ -57,14 +59,18 @@ def load_design(path: Path) -> Design:
         with np.load(path, allow_pickle=False) as stored:
             record: dict[str, Any] = json.loads(stored[_RECORD].tobytes())
             arrays = {name: stored[name] for name in stored.files if name != _RECORD}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    # TypeError: a lone array (.npy) is no archive; NotImplementedError: a compression that zipfile does not know.
+    except (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, *_BROKEN) as error:
         message = f"{path} is not a saved design (a .npz file written by fpgaprune): {error}"
         raise DesignError(message) from error
+    if not isinstance(record, dict):
+        message = f"{path} is not a saved design: its record is no mapping"
+        raise DesignError(message)
     if record.get("format") != FORMAT:
         message = f"{path} is a saved design of format {record.get('format')!r}; this version reads format {FORMAT}"
         raise DesignError(message)
     design = _from_record(record, arrays, path)
-    if design.digest != record["digest"]:
+    if design.digest != record.get("digest"):
         message = f"{path} does not match the digest it carries: it was altered, or written by another version"
         raise DesignError(message)
     return design
@@ -85,6 +91,6 @@ def _from_record(record: dict[str, Any], arrays: dict[str, Any], path: Path) -> 
             target=Target(target["backend"], target["part"], target["clock_ns"], tuple(target["directives"])),
             source=record["source"],
         )
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         message = f"{path} is not a saved design: {error!r}"
         raise DesignError(message) from error
