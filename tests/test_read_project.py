@@ -1,0 +1,378 @@
+"""Reading a generated project back from its text: small projects written here, no framework."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fpgaprune.design import Design, Encoding, LayerKind, Strategy
+from fpgaprune.errors import ProjectError
+from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.read.project import disagreeing_text_files, read_project
+from fpgaprune.read.project.expressions import evaluate
+from fpgaprune.read.project.source import preprocess, split_arguments
+
+WEIGHTS = [0.5, -0.25, 0.0, 1.75, 0.0, -1.0]  # (3 inputs, 2 outputs)
+DEFINES = """
+#define N_IN 3
+typedef ap_fixed<16,6> input_t;
+typedef ap_fixed<8,3> weight2_t;
+typedef ap_fixed<8,3> bias2_t;
+typedef ap_fixed<20,10> accum_t_2;
+typedef ap_ufixed<12,4,AP_RND,AP_SAT,0> result_t;
+"""
+PARAMETERS = """
+// d
+struct config2 : nnet::dense_config {
+    static const unsigned n_in = N_IN;
+    static const unsigned n_out = 2;
+    static const unsigned strategy = nnet::STRATEGY;
+    static const unsigned reuse_factor = 4;
+    static const unsigned n_zeros = 2;
+    static const unsigned multiplier_limit = DIV_ROUNDUP(n_in * n_out, reuse_factor) - n_zeros / reuse_factor;
+    typedef accum_t_2 accum_t;
+    typedef bias2_t bias_t;
+    typedef weight2_t weight_t;
+    template<class x_T, class y_T>
+    using product = nnet::product::mult<x_T, y_T>;
+};
+"""
+TOP = """
+#include "parameters.h"
+void net(
+    input_t x[N_IN],
+    result_t layer2_out[2]
+) {
+    #pragma HLS PIPELINE
+#ifndef __SYNTHESIS__
+    nnet::load_weights_from_txt<weight2_t, 6>(w2, "w2.txt");
+#endif
+    // nnet::relu<input_t, result_t, config9>(x, layer2_out);
+    nnet::dense<input_t, result_t, config2>(x, layer2_out, w2, b2); // d
+}
+"""
+TCL = """
+set project_name "net"
+set backend "vitis"
+set part "xc7z020clg400-1"
+set clock_period 3.5
+"""
+BUILD = """
+set_part $part
+create_clock -period $clock_period -name default
+config_compile  -name_max_length 80
+#config_op mul -impl fabric
+    config_schedule -enable_dsp_full_reg=false
+"""
+
+
+def header(name: str, kind: str, values: list[float] | str, count: int | None = None) -> str:
+    text = values if isinstance(values, str) else ", ".join(map(str, values))
+    size = len(values) if count is None else count
+    return (
+        f"//Numpy array shape\n#ifndef {name.upper()}_H_\n#define {name.upper()}_H_\n#ifndef __SYNTHESIS__\n"
+        f"{kind} {name}[{size}];\n#else\n{kind} {name}[{size}] = {{{text}}};\n\n#endif\n#endif\n"
+    )
+
+
+def write(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def files(strategy: str = "latency", **changed: str) -> dict[str, str]:
+    found = {
+        "defines": ("firmware/defines.h", DEFINES),
+        "parameters": ("firmware/parameters.h", PARAMETERS.replace("STRATEGY", strategy)),
+        "top": ("firmware/net.cpp", TOP),
+        "weights": ("firmware/weights/w2.h", header("w2", "weight2_t", WEIGHTS)),
+        "bias": ("firmware/weights/b2.h", header("b2", "bias2_t", [0.5, -0.03])),
+        "tcl": ("project.tcl", TCL),
+        "build": ("build_prj.tcl", BUILD),
+    }
+    return {path: changed.get(name, text) for name, (path, text) in found.items()}
+
+
+def read(root: Path, strategy: str = "latency", **changed: str) -> Design:
+    return read_project(write(root, files(strategy, **changed)))
+
+
+def test_a_dense_project(tmp_path: Path) -> None:
+    design = read(tmp_path)
+    assert (design.name, design.io_type, design.outputs) == ("net", "io_parallel", ("d",))
+    target = design.target
+    assert (target.backend, target.part, target.clock_ns) == ("Vitis", "xc7z020clg400-1", 3.5)
+    assert target.directives == ("config_compile -name_max_length 80", "config_schedule -enable_dsp_full_reg=false")
+    start, layer = design.layers
+    assert (start.name, start.kind, start.output_shape) == ("x", LayerKind.INPUT, (3,))
+    assert (layer.kind, layer.inputs, layer.input_shape, layer.output_shape) == (LayerKind.DENSE, ("x",), (3,), (2,))
+    assert layer.input_precision == FixedPoint(16, 6)
+    assert layer.accumulator_precision == FixedPoint(20, 10)
+    assert layer.output_precision == FixedPoint.from_cpp("ap_ufixed<12,4,AP_RND,AP_SAT,0>")
+    assert (layer.strategy, layer.reuse_factor, layer.claimed_zeros) == (Strategy.LATENCY, 4, 2)
+    assert layer.multiplier_limit == 2
+    assert layer.config == "config2"
+    assert layer.parameters["weight"].values.tolist() == [[0.5, -0.25], [0.0, 1.75], [0.0, -1.0]]
+    assert layer.zero_count == 2
+    assert layer.parameters["bias"].values.tolist() == [0.5, -1 / 32], "a bias off the grid is floored"
+
+
+@pytest.mark.parametrize("strategy", ["resource", "resource_unrolled", "Resource"])
+def test_the_resource_strategies_store_weights_transposed(tmp_path: Path, strategy: str) -> None:
+    layer = read(tmp_path, strategy)["d"]
+    assert layer.parameters["weight"].values.tolist() == [[0.5, 1.75], [-0.25, 0.0], [0.0, -1.0]]
+    assert layer.strategy is Strategy(strategy.lower())
+
+
+def test_values_out_of_range_wrap_as_in_hardware(tmp_path: Path) -> None:
+    changed = header("w2", "weight2_t", [4.0, -4.03125, 3.99, 0.01, -0.01, 1e-9])
+    values = read(tmp_path, weights=changed)["d"].parameters["weight"].values.ravel()
+    assert values.tolist() == [-4.0, 3.96875, 3.96875, 0.0, -1 / 32, 0.0]
+
+
+def test_weights_come_from_the_text_file_where_the_header_has_none(tmp_path: Path) -> None:
+    written = files(weights="weight2_t w2[6];\n")
+    written["firmware/weights/w2.txt"] = ", ".join(map(str, WEIGHTS))
+    assert read_project(write(tmp_path, written))["d"].parameters["weight"].values.ravel().tolist() == WEIGHTS
+
+
+def test_what_is_synthesized_counts_and_another_text_file_is_named(tmp_path: Path) -> None:
+    written = files()
+    written["firmware/weights/b2.txt"] = "0.5, -0.030"
+    written["firmware/weights/w2.txt"] = ", ".join(map(str, [9.0, *WEIGHTS[1:]]))
+    write(tmp_path, written)
+    assert read_project(tmp_path)["d"].parameters["weight"].values.ravel().tolist() == WEIGHTS
+    assert disagreeing_text_files(tmp_path) == ("w2",)
+
+
+def test_one_bit_weights_are_signs(tmp_path: Path) -> None:
+    product = PARAMETERS.replace("STRATEGY", "latency").replace("product::mult", "product::weight_binary")
+    changed = header("w2", "weight2_t", [1, 0, 0, 1, 1, 0])
+    defines = DEFINES.replace("ap_fixed<8,3> weight2_t", "ap_uint<1> weight2_t")
+    weight = read(tmp_path, parameters=product, weights=changed, defines=defines)["d"].parameters["weight"]
+    assert (weight.encoding, weight.zeros) == (Encoding.XNOR, 0)
+    assert weight.values.ravel().tolist() == [1, -1, -1, 1, 1, -1]
+
+
+def test_one_bit_weights_of_an_ordinary_product_are_numbers(tmp_path: Path) -> None:
+    defines = DEFINES.replace("ap_fixed<8,3> weight2_t", "ap_uint<1> weight2_t")
+    weight = read(tmp_path, weights=header("w2", "weight2_t", [1, 0, 0, 1, 1, 0]), defines=defines)["d"].weight
+    assert weight is not None
+    assert (weight.encoding, weight.zeros) == (Encoding.FIXED, 3)
+
+
+def test_powers_of_two_are_sign_and_exponent(tmp_path: Path) -> None:
+    struct = "typedef struct weight2_t {ap_uint<1> sign;ap_int<4> weight; } weight2_t;"
+    defines = DEFINES.replace("typedef ap_fixed<8,3> weight2_t;", struct)
+    values = "{1, -2}, {0, 0}, {0, 3}, {1, 1}, {1, -8}, {0, -1}"
+    weight = read(tmp_path, weights=header("w2", "weight2_t", values, 6), defines=defines)["d"].parameters["weight"]
+    assert (weight.encoding, weight.precision) == (Encoding.POWER_OF_TWO, FixedPoint(4, 4))
+    assert weight.values.ravel().tolist() == [0.25, -1, -8, 2, 2**-8, -0.5]
+
+
+def test_a_stream_takes_its_length_from_the_first_layer(tmp_path: Path) -> None:
+    top = TOP.replace("input_t x[N_IN]", "hls::stream<input_t> &x")
+    top = top.replace("result_t layer2_out[2]", "hls::stream<result_t> &layer2_out")
+    defines = DEFINES.replace("ap_fixed<16,6> input_t", "nnet::array<ap_fixed<16,6>, 3*1> input_t")
+    defines = defines.replace("ap_ufixed<12,4,AP_RND,AP_SAT,0> result_t", "nnet::array<ap_fixed<9,2>, 2*1> result_t")
+    design = read(tmp_path, top=top, defines=defines)
+    assert (design.io_type, design["x"].output_shape) == ("io_stream", (3,))
+    assert design["d"].output_precision == FixedPoint(9, 2)
+
+
+def test_an_unknown_function_is_carried_under_its_name(tmp_path: Path) -> None:
+    top = TOP.replace("nnet::dense<input_t, result_t, config2>", "nnet::fancy_new<input_t, result_t>")
+    layer = read(tmp_path, top=top)["d"]
+    assert (layer.kind, layer.operation) == (LayerKind.OTHER, "fancy_new")
+    assert layer.parameters["w2"].values.tolist() == WEIGHTS
+    assert layer.output_shape == (2,)
+
+
+def test_the_top_function_may_have_any_name_and_a_wrapper(tmp_path: Path) -> None:
+    written = files(tcl=TCL.replace('set project_name "net"', 'set something "else"'))
+    wrapper = "void net_axi(axi_t in[3], axi_t out[2]) { for (;;) { ctype = input_t::value_type(in[0]); } net(a, b); }"
+    written["firmware/net_axi.cpp"] = wrapper
+    assert read_project(write(tmp_path, written)).name == "net"
+
+
+BROKEN = [
+    ("parameters", PARAMETERS.replace("STRATEGY", "latency")[:300], "truncated|closed"),
+    ("parameters", "", r"config.*does not define"),
+    ("parameters", PARAMETERS.replace("n_out = 2", "n_out = OTHER").replace("STRATEGY", "latency"), "'OTHER'"),
+    ("parameters", PARAMETERS.replace("n_in = N_IN", "n_in = n_in").replace("STRATEGY", "latency"), "refers to itself"),
+    ("parameters", PARAMETERS.replace("n_out = 2", "n_out = 4").replace("STRATEGY", "latency"), "6 values where 12"),
+    ("parameters", PARAMETERS.replace("n_out = 2;", "").replace("STRATEGY", "latency"), "n_out"),
+    ("parameters", PARAMETERS.replace("= 4", "= 0").replace("STRATEGY", "latency"), "divides by zero"),
+    ("parameters", PARAMETERS.replace("= 4", "= " + "(" * 500).replace("STRATEGY", "latency"), "expression"),
+    ("defines", DEFINES.replace("ap_fixed<8,3> weight2_t", "ap_fixed<8,3"), "weight2_t"),
+    ("defines", DEFINES.replace("ap_fixed<8,3> weight2_t", "ac_fixed<8,3,true> weight2_t"), "not one of AMD's"),
+    ("defines", DEFINES.replace("ap_fixed<8,3> weight2_t", "float weight2_t"), "floating point"),
+    ("top", TOP[: TOP.index("nnet::dense") + 20], "truncated|closed"),
+    ("top", "int main() { return 0; }", "no source file"),
+    ("top", TOP.replace("(x, layer2_out", "(unwritten, layer2_out"), "calls layers|writes an output"),
+    ("top", TOP.replace("layer2_out[2]", "layer2_out[0]"), "impossible size"),
+    ("weights", header("w2", "weight2_t", WEIGHTS[:-1], 6), "5 values where 6"),
+    ("weights", header("w2", "weight2_t", "0.5, nan, 0, 0, 0, 0", 6), "NaN or infinity"),
+    ("weights", header("w2", "weight2_t", "0.5, inf, 0, 0, 0, 0", 6), "NaN or infinity"),
+    ("weights", header("w2", "weight2_t", "0.5, system(1), 0, 0, 0, 0", 6), "where numbers are expected"),
+    ("weights", header("w2", "weight2_t", "0.5, 1e999, 0, 0, 0, 0", 6), "too large"),
+    ("weights", header("w2", "weight2_t", "0.5, --1, 0, 0, 0, 0", 6), "not a number"),
+    ("weights", header("w2", "weight2_t", "{1, 2}, {1, 2}, {1}, {2, 1, 1}", 6), "values where|know"),
+    ("weights", header("w2", "weight2_t", WEIGHTS)[:-60], "truncated|without its values"),
+    ("weights", "", "without its values|w2"),
+    ("tcl", TCL.replace("vitis", "quartus"), "backend quartus"),
+]
+
+
+@pytest.mark.parametrize(("part", "text", "message"), BROKEN)
+def test_broken_projects_are_refused_in_words(tmp_path: Path, part: str, text: str, message: str) -> None:
+    with pytest.raises(ProjectError, match=message):
+        read(tmp_path, **{part: text})
+
+
+@pytest.mark.parametrize(
+    "missing", ["firmware/parameters.h", "firmware/defines.h", "firmware/net.cpp", "firmware/weights/w2.h", "firmware"]
+)
+def test_missing_files_are_named(tmp_path: Path, missing: str) -> None:
+    written = {name: text for name, text in files().items() if not name.startswith(missing)}
+    with pytest.raises(ProjectError) as caught:
+        read_project(write(tmp_path / "project", {"README": "", **written}))
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_file_is_no_project(tmp_path: Path) -> None:
+    (tmp_path / "model.h5").write_bytes(b"\x89HDF")
+    for path in (tmp_path / "model.h5", tmp_path / "nowhere", tmp_path):
+        with pytest.raises(ProjectError, match="firmware"):
+            read_project(path)
+
+
+def test_binary_garbage_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, files())
+    (tmp_path / "firmware/parameters.h").write_bytes(os.urandom(100) + b"\0")
+    with pytest.raises(ProjectError, match="not text"):
+        read_project(tmp_path)
+
+
+def test_links_out_of_the_project_are_refused(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.h"
+    outside.write_text(header("w2", "weight2_t", WEIGHTS))
+    project = write(tmp_path / "project", files())
+    (project / "firmware/weights/w2.h").unlink()
+    (project / "firmware/weights/w2.h").symlink_to(outside)
+    with pytest.raises(ProjectError):
+        read_project(project)
+    (project / "firmware/parameters.h").unlink()
+    (project / "firmware/parameters.h").symlink_to(outside)
+    with pytest.raises(ProjectError, match="leads out"):
+        read_project(project)
+
+
+def test_the_settings_are_data(tmp_path: Path) -> None:
+    mark = tmp_path / "executed"
+    settings = f"""
+Backend: Vitis
+KerasModel: !keras_model elsewhere
+Evil: !!python/object/apply:os.system ["touch {mark}"]
+Part: xcku115
+ClockPeriod: 5
+"""
+    written = {**files(tcl="", build=""), "hls4ml_config.yml": settings}
+    target = read_project(write(tmp_path / "project", written)).target
+    assert (target.backend, target.part, target.clock_ns, target.directives) == ("Vitis", "xcku115", 5.0, ())
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("text", ["a: [", "\t- x", "{{{{"])
+def test_settings_that_are_no_yaml(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ProjectError, match=r"hls4ml_config\.yml is not YAML"):
+        read_project(write(tmp_path, {**files(), "hls4ml_config.yml": text}))
+
+
+@pytest.mark.parametrize("backend", ["Quartus", "oneAPI", "Catapult", "Libero"])
+def test_other_backends_are_refused(tmp_path: Path, backend: str) -> None:
+    written = {**files(tcl=""), "hls4ml_config.yml": f"Backend: {backend}"}
+    with pytest.raises(ProjectError, match=f"backend {backend}; fpgaprune reads those of Vivado, Vitis"):
+        read_project(write(tmp_path, written))
+
+
+def _numbers() -> st.SearchStrategy[str]:
+    leaf = st.integers(0, 99).map(str) | st.sampled_from(["seven", "config2::seven"])
+
+    def bigger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        operator = st.sampled_from(["+", "-", "*", "==", "<", ">", "!="])
+        return st.tuples(inner, operator, inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})") | st.tuples(inner, inner).map(
+            lambda t: f"{t[0]} + {t[1]} * 3"
+        )
+
+    return st.recursive(leaf, bigger, max_leaves=8)
+
+
+@given(text=_numbers())
+def test_expressions_mean_what_they_mean_in_c(text: str) -> None:
+    expected = int(eval(text.replace("config2::", ""), {"seven": 7}))  # noqa: S307 - the test wrote the text
+    assert evaluate(text, lambda name: {"seven": 7, "config2::seven": 7}[name]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("DIV_ROUNDUP(7 * 3, 4) - 9 / 4", 4),
+        ("(n == -1) ? 5 : n", 5),
+        ("-7 / 2", -3),
+        ("-7 % 3", -1),
+        ("1024u", 1024),
+        ("0x10", 16),
+        ("true", 1),
+        ("MIN(3, 2) + MAX(3, 2)", 5),
+        ("2 - 1 - 1", 0),
+    ],
+)
+def test_expressions_of_generated_code(text: str, value: int) -> None:
+    assert evaluate(text, lambda _: -1) == value
+
+
+@pytest.mark.parametrize("text", ["", "1 +", "(1", "f(2)", "1 2", '"a"', "1.5", "a.b", "1 ? 2", "__import__('os')"])
+def test_anything_else_is_no_expression(text: str) -> None:
+    with pytest.raises(ProjectError, match="not an integer expression"):
+        evaluate(text, lambda _: 1)
+
+
+def test_only_what_synthesis_sees_is_kept() -> None:
+    text = "#ifndef __SYNTHESIS__\na\n#ifdef B\nb\n#else\nc\n#endif\n#else\nd\n#endif\n"
+    text += "#define E 3\n#ifdef E\ne\n#endif /* x */\n"
+    macros: dict[str, str] = {}
+    assert preprocess(text, macros).split() == ["d", "e"]
+    assert macros == {"E": "3"}
+
+
+def test_arguments_split_at_outer_commas() -> None:
+    assert split_arguments("a, nnet::array<x, 3>, f(1, 2)") == ("a", "nnet::array<x, 3>", "f(1, 2)")
+    assert split_arguments(" ") == ()
+
+
+def test_a_million_weights_in_about_a_second(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(0, 1, 1_000_000)
+    text = ", ".join(f"{value:.10f}" for value in values)
+    parameters = PARAMETERS.replace("N_IN", "1000").replace("n_out = 2", "n_out = 1000").replace("STRATEGY", "latency")
+    write(
+        tmp_path,
+        files(
+            top=TOP.replace("N_IN", "1000").replace("[2]", "[1000]"),
+            parameters=parameters,
+            weights=header("w2", "weight2_t", text, 1_000_000),
+            bias=header("b2", "bias2_t", [0.0] * 1000),
+        ),
+    )
+    start = time.process_time()
+    design = read_project(tmp_path)
+    assert time.process_time() - start < 4, "measured 0.4 s alone; the margin is for a busy machine"
+    weight = design["d"].parameters["weight"]
+    assert np.array_equal(weight.values.ravel(), weight.precision.quantize(values.round(10)))
