@@ -173,6 +173,13 @@ def test_strategies_without_multipliers() -> None:
     assert dsp(one([[1, -1]], weight=FixedPoint(1, 1, signed=False), encoding=Encoding.XNOR)) == 0
 
 
+def test_an_adder_graph_without_constants_needs_no_multiplier() -> None:
+    layer = replace(dense("fc", "in", [[45]], strategy=Strategy.DISTRIBUTED_ARITHMETIC), parameters={})
+    assert dsp(last(estimate_design(design(source(1), layer), VITIS))) == 0
+    unknown = replace(layer, strategy=Strategy.LATENCY)
+    assert dsp(last(estimate_design(design(source(1), unknown), VITIS))) is None
+
+
 def test_resource_unrolled_is_bounded() -> None:
     layer = one(np.full((8, 4), 45), strategy=Strategy.RESOURCE_UNROLLED, reuse_factor=4)
     assert dsp(layer) == {"low": 0, "high": 8}

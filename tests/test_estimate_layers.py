@@ -207,6 +207,8 @@ def test_a_bidirectional_layer_is_two() -> None:
     both = {**layer.parameters, **{f"backward_{name}": value for name, value in layer.parameters.items()}}
     twice = replace(layer, parameters=both, attributes={"units": 3, "bidirectional": True})
     assert dsp(alone(twice, VIVADO)) == 2 * 14
+    wider = replace(twice, attributes={**twice.attributes, "backward_kind": "lstm", "backward_units": 5})
+    assert dsp(alone(wider, VIVADO)) == 2 * 14 + 2 * 3
     missing = replace(layer, attributes={"units": 3, "bidirectional": True})
     assert dsp(alone(missing, VIVADO)) is None
 

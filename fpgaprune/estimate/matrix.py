@@ -17,6 +17,8 @@ from fpgaprune.results import Bound
 
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 
+_ADDERS_ONLY = "distributed arithmetic adds shifted data: no multiplier"
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -45,6 +47,9 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
     """Cost of a dense, convolution or depthwise layer."""
     weight = layer.weight
     data = context.input_type(layer)
+    if layer.strategy is Strategy.DISTRIBUTED_ARITHMETIC and (weight is None or data is None):
+        # The project holds the adder graph instead of the constants it came from.
+        return Finding(NOTHING, notes=(_ADDERS_ONLY,))
     if weight is None or data is None:
         missing = "constants" if weight is None else "input type"
         return Finding(None, notes=(f"not estimated: its {missing} is not known",))
@@ -94,7 +99,7 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     if matrix.weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, notes=(f"{matrix.weight.encoding} constants need no multiplier",))
     if matrix.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
-        return Finding(NOTHING, notes=("distributed arithmetic adds shifted data: no multiplier",))
+        return Finding(NOTHING, notes=(_ADDERS_ONLY,))
     if not matrix.constant:
         note = "weights in memory are not constants: every lane multiplies"
         return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)

@@ -85,17 +85,24 @@ def _gates(layer: LayerSpec, data: FixedPoint | None, context: Context) -> Cost:
     gate = layer.accumulator_precision or result
     if result is None or gate is None:
         return NOTHING
-    # GRU: reset x state, candidate x (1 - update), state x update. LSTM: candidate x input, cell x forget, output x
-    # tanh(cell). 1 - update takes a bit more.
-    summed = ((gate.width, gate.width + 1), (result.width, gate.width))
-    if layer.kind is LayerKind.LSTM:
-        summed = ((gate.width, gate.width), (result.width, gate.width))
-    prices = [context.pricing.dsp(*pair) for pair in (*summed, (gate.width, gate.width))]
     directions = 2 if layer.attributes.get("bidirectional") else 1
     units = int(layer.attributes.get("units", 0)) or (layer.output_shape[-1] // directions if layer.output_shape else 0)
-    count = units * directions
-    dsp = Bound.exactly(count * sum(prices))
+    cost = _gate_products(layer.kind, units, result, gate, context)
+    if directions == 1:
+        return cost
+    kind = LayerKind(str(layer.attributes.get("backward_kind", layer.kind)))
+    units = int(layer.attributes.get("backward_units", units))
+    return cost + _gate_products(kind, units, result, gate, context)
+
+
+def _gate_products(kind: LayerKind, units: int, result: FixedPoint, gate: FixedPoint, context: Context) -> Cost:
+    # GRU: reset x state, candidate x (1 - update), state x update. LSTM: candidate x input, cell x forget, output x
+    # tanh(cell). 1 - update takes a bit more.
+    candidate = gate.width if kind is LayerKind.LSTM else gate.width + 1
+    summed = ((gate.width, candidate), (result.width, gate.width))
+    prices = [context.pricing.dsp(*pair) for pair in (*summed, (gate.width, gate.width))]
+    dsp = Bound.exactly(units * sum(prices))
     if prices[0] == prices[1] == 0 and context.pricing.implementation != "fabric":
         fuses = context.rules.fuses_gates
-        dsp += Bound(count if fuses else 0, count if fuses is not False else 0)
-    return Cost(Bound.exactly(count * len(prices)), dsp)
+        dsp += Bound(units if fuses else 0, units if fuses is not False else 0)
+    return Cost(Bound.exactly(units * len(prices)), dsp)
