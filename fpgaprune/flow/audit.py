@@ -8,6 +8,7 @@ constants that the model leaves unquantized. Graph and project must be equal in 
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def audit(project: Path, model: Any = None) -> AuditResult:
     graph = _stored_graph(project)
     record = _record(project)
     stages = expected_stages(keras_model, written)
-    auditor = _Auditor(written, graph, record)
+    auditor = _Auditor(written, graph)
     found = [
         *(() if graph is None else _graph_differences(graph, written, record)),
         *_text_differences(project),
@@ -188,13 +189,11 @@ def _activation_types(model: Any, written: Design) -> Iterator[AuditDifference]:
 class _Auditor:
     """Holds the model's constants against the written ones, and those of the graph, array by array."""
 
-    def __init__(self, written: Design, graph: Design | None, record: Mapping[str, Any]) -> None:
+    def __init__(self, written: Design, graph: Design | None) -> None:
         self.notes: list[str] = []
         self._written = written
         self._graph = {} if graph is None else {layer.name: layer for layer in graph}
-        self._expected: dict[tuple[str, str], Array] = {}
-        self._precision: dict[tuple[str, str], str] = {}
-        self._record = record
+        self._expected: dict[tuple[str, str], Constant] = {}
 
     def model_differences(self, stages: Sequence[Stage]) -> list[AuditDifference]:
         """What the model says otherwise; remembers what was compared for the rows."""
@@ -235,21 +234,19 @@ class _Auditor:
         if constant is None and not name.endswith("bias"):
             self.notes.append(f"{layer.name} {name}: not a constant of the model, not compared with it")
             return
-        values = np.zeros(parameter.values.shape) if constant is None else constant.values
-        fitted = _fitted(values, parameter.values.shape)
-        if fitted is None:
-            yield AuditDifference(looks, layer.name, name, "shape", _size(values), _size(parameter.values))
+        constant = constant or Constant(np.zeros(parameter.values.shape), exact=True)
+        values = _fitted(constant.values, parameter.values.shape)
+        if values is None:
+            yield AuditDifference(looks, layer.name, name, "shape", _size(constant.values), _size(parameter.values))
             return
-        self._expected[layer.name, name] = fitted
-        if constant is not None and constant.precision is not None:
-            self._precision[layer.name, name] = str(constant.precision)
+        fitted = self._expected[layer.name, name] = replace(constant, values=values)
         yield from _value_differences(looks, layer.name, name, fitted, parameter)
         other = self._graph.get(layer.name)
         shown = None if other is None else other.parameters.get(name)
         if (
             shown is not None
             and not np.array_equal(shown.values, parameter.values)
-            and shown.values.shape == fitted.shape
+            and shown.values.shape == values.shape
         ):
             yield from _value_differences("model against graph", layer.name, name, fitted, shown)
 
@@ -269,14 +266,14 @@ class _Auditor:
                     array=name,
                     size=parameter.values.size,
                     precision=str(parameter.precision),
-                    model_precision=self._precision.get((layer.name, name)),
+                    model_precision=None if expected is None or expected.precision is None else str(expected.precision),
                     model_zeros=None if nearest is None else int(nearest.size - np.count_nonzero(nearest)),
                     graph_zeros=None if shown is None else shown.zeros,
                     project_zeros=parameter.zeros,
                     claimed_zeros=_claimed(layer, name, claims.get(name)) if name in claims else None,
                     powers_of_two=_powers_of_two(parameter.values),
                     reuse_factor=layer.reuse_factor,
-                    rounded=None if expected is None or nearest is None else _rounded(expected, nearest),
+                    rounded=None if expected is None or nearest is None else _rounded(expected.values, nearest),
                     agrees=(layer.name, name) not in wrong and layer.name not in broken,
                 )
 
@@ -296,18 +293,18 @@ def _squeezed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(size for size in shape if size != 1)
 
 
-def _tolerance(expected: Array, parameter: Parameter) -> Array:
-    noise = _NOISE * np.abs(expected)
-    if parameter.encoding is Encoding.FIXED:
-        return noise + parameter.precision.lsb / 2
-    tolerance: Array = noise
-    return tolerance
+def _tolerance(expected: Constant, parameter: Parameter) -> Array:
+    """Half a step for constants that the model leaves open; nothing but float32 noise for those it decides."""
+    noise: Array = _NOISE * np.abs(expected.values)
+    if expected.exact or parameter.encoding is not Encoding.FIXED:
+        return noise
+    return noise + parameter.precision.lsb / 2
 
 
-def _nearest(expected: Array, parameter: Parameter) -> Array:
+def _nearest(expected: Constant, parameter: Parameter) -> Array:
     """What the written type should hold: where the written value is near enough, that."""
-    near = np.abs(expected - parameter.values) <= _tolerance(expected, parameter)
-    return np.where(near, parameter.values, expected)
+    near = np.abs(expected.values - parameter.values) <= _tolerance(expected, parameter)
+    return np.where(near, parameter.values, expected.values)
 
 
 def _rounded(expected: Array, nearest: Array) -> int:
@@ -315,17 +312,18 @@ def _rounded(expected: Array, nearest: Array) -> int:
 
 
 def _value_differences(
-    looks: str, layer: str, name: str, expected: Array, parameter: Parameter
+    looks: str, layer: str, name: str, expected: Constant, parameter: Parameter
 ) -> Iterator[AuditDifference]:
-    off = np.abs(expected - parameter.values) > _tolerance(expected, parameter)
+    values = expected.values
+    off = np.abs(values - parameter.values) > _tolerance(expected, parameter)
     count = int(np.count_nonzero(off))
     if not count:
         return
     index = tuple(int(place) for place in np.argwhere(off)[0])
     yield AuditDifference(
-        looks, layer, name, "value", f"{expected[index]:.9g}", f"{parameter.values[index]:.9g}", index, count
+        looks, layer, name, "value", f"{values[index]:.9g}", f"{parameter.values[index]:.9g}", index, count
     )
-    zeros = int(expected.size - np.count_nonzero(_nearest(expected, parameter)))
+    zeros = int(values.size - np.count_nonzero(_nearest(expected, parameter)))
     if zeros != parameter.zeros:
         yield AuditDifference(looks, layer, name, "zeros", str(zeros), str(parameter.zeros))
 

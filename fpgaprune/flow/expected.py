@@ -5,7 +5,7 @@ the design must have been folded into the product or scale in front of it, and o
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,7 @@ def _scaled_apart(
     channels = (
         int(np.prod(weight.values.shape[-2:])) if "Depthwise" in type(layer).__name__ else weight.values.shape[-1]
     )
-    codes = Constant(weight.values / safe, quantized=True)
+    codes = Constant(weight.values / safe, quantized=True, exact=True)
     yield Stage(layer.name, {"weight": codes}, there.get(layer.name), layer.name)
     arrays = {"weight": Constant(np.broadcast_to(np.ravel(safe), (channels,)).copy())}
     if "bias" in constants:
@@ -127,7 +127,7 @@ def _whole_kernel(layer: Any, weight: Constant) -> Constant:
         for index, (row, block) in enumerate(zip(rows, blocks, strict=True)):
             row[..., index * values.shape[-2] : (index + 1) * values.shape[-2], :] = block
         values = np.concatenate(rows, axis=-1)
-    return Constant(values, weight.quantized, weight.precision, weight.scale)
+    return replace(weight, values=values)
 
 
 def _batch_norms_behind(layer: Any, model: Any) -> Iterator[Any]:

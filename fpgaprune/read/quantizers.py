@@ -42,13 +42,15 @@ class Constant:
     """One array of a layer after its quantizer, in Keras' layout.
 
     `precision` is the type that holds every value the quantizer can give, None where there is none or no quantizer.
-    `scale` is what QKeras multiplies its codes by, broadcastable to `values`; None without a quantizer.
+    `scale` is what QKeras multiplies its codes by, broadcastable to `values`; None without a quantizer. `exact` says
+    that the quantizer decides every bit of the values, so that any other value is a different constant.
     """
 
     values: Array
     quantized: bool = False
     precision: FixedPoint | None = None
     scale: Array | None = None
+    exact: bool = False
 
 
 def quantized_parameters(model: Any) -> Mapping[str, Mapping[str, Array]]:
@@ -101,7 +103,7 @@ def _quantized(layer: Any, name: str, variable: Any, quantizer: Any) -> Constant
         values = np.where(near, exact, values)
     scale = getattr(quantizer, "scale", None)
     scale = np.asarray(1.0 if scale is None else scale, dtype=np.float64)
-    return Constant(values, True, precision, scale)
+    return Constant(values, True, precision, scale, exact=precision is not None)
 
 
 def _product(layer: Any) -> dict[str, Constant]:
@@ -158,7 +160,12 @@ def _recurrent(layer: Any) -> dict[str, Constant]:
         bias = _quantized(layer, "bias", cell.bias, getattr(cell, "bias_quantizer_internal", None))
         rows = np.atleast_2d(bias.values)  # a GRU that resets after the product has one for each of its matrices
         names = ("bias", "recurrent_bias")
-        found.update({n: Constant(row, bias.quantized, bias.precision) for n, row in zip(names, rows, strict=False)})
+        found.update(
+            {
+                n: Constant(row, bias.quantized, bias.precision, exact=bias.exact)
+                for n, row in zip(names, rows, strict=False)
+            }
+        )
     return found
 
 
