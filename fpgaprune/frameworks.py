@@ -7,6 +7,7 @@ hls4ml reads Keras 2 models, and picks its parser by the version of whatever `im
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import cache
 from importlib import metadata
 from io import StringIO
 from logging import getLogger
+from tempfile import TemporaryFile
 from types import ModuleType
 
 from fpgaprune.errors import DependencyError
@@ -34,15 +36,34 @@ class Frameworks:
 
 @contextmanager
 def quiet(what: str) -> Iterator[None]:
-    """Send what a framework prints to the log, so that standard output stays the program's own."""
+    """Send what a framework prints and warns to the log, so that the program's output stays its own."""
     captured = StringIO()
     try:
-        with redirect_stdout(captured):
+        with redirect_stdout(captured), warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             yield
     finally:
-        for line in captured.getvalue().splitlines():
+        said = [*captured.getvalue().splitlines(), *(str(warning.message) for warning in caught)]
+        for line in said:
             if line.strip():
                 _log.debug("%s: %s", what, line)
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Log what TensorFlow's C++ side writes to file descriptor 2 before its own log level is in force."""
+    sys.stderr.flush()
+    with TemporaryFile() as captured:
+        kept = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            captured.seek(0)
+            for line in captured.read().decode(errors="replace").splitlines():
+                _log.debug("import: %s", line)
 
 
 @cache
@@ -54,7 +75,7 @@ def load_frameworks() -> Frameworks:
     _refuse_shadowed_qkeras()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with quiet("import"):
+        with _quiet_stderr(), quiet("import"):
             keras = _load_keras()
             tensorflow = importlib.import_module("tensorflow")
             qkeras = importlib.import_module("qkeras")

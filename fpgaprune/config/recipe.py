@@ -1,0 +1,123 @@
+"""A generation recipe: a TOML file and command-line flags, checked, as GenerateSettings."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from fpgaprune.design import Strategy
+from fpgaprune.errors import ConfigError, unknown_choice
+from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings
+
+
+class _Layer(BaseModel):
+    """One `[layers."name or pattern"]` table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    precision: str | None = None
+    strategy: str | None = None
+    reuse_factor: int | None = Field(default=None, strict=True)
+    parallelization_factor: int | None = Field(default=None, strict=True)
+
+    @field_validator("strategy")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        return None if value is None else parse_strategy(value).value
+
+
+class _Recipe(_Layer):
+    """The top level of a recipe file."""
+
+    backend: str | None = None
+    part: str | None = None
+    clock_ns: float | None = None
+    io_type: str | None = None
+    width: int | None = Field(default=None, strict=True)
+    project_name: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    layers: dict[str, _Layer] = Field(default_factory=dict)
+
+
+def parse_strategy(text: str) -> Strategy:
+    """A strategy by name in any case; raises ConfigError with the choices."""
+    name = text.strip().lower().replace("-", "_")
+    if name not in {strategy.value for strategy in Strategy}:
+        raise ConfigError(unknown_choice("strategy", text, [strategy.value for strategy in Strategy]))
+    return Strategy(name)
+
+
+def settings_from(file: Path | None, flags: Mapping[str, Any], layer_flags: Sequence[str] = ()) -> GenerateSettings:
+    """Settings from a recipe file, overridden by flags (None: not given) and NAME:KEY=VALUE layer flags.
+
+    Raises ConfigError naming the key for anything unknown, misspelt or of the wrong type.
+    """
+    values = {} if file is None else _read(file)
+    values |= {name: value for name, value in flags.items() if value is not None}
+    layers = dict(values.get("layers", {}))
+    for flag in layer_flags:
+        name, key, value = _split(flag)
+        layers[name] = {**dict(layers.get(name, {})), key: value}
+    values["layers"] = layers
+    try:
+        recipe = _Recipe.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        source = "the flags" if file is None else f"{file} and the flags"
+        message = f"the settings in {source} are wrong at {where!r}: {first['msg'].lower()}"
+        raise ConfigError(message) from error
+    return _settings(recipe)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        message = f"{file} is not a recipe that can be read (TOML): {error}"
+        raise ConfigError(message) from error
+
+
+def _split(flag: str) -> tuple[str, str, Any]:
+    name, colon, rest = flag.partition(":")
+    key, equals, value = rest.partition("=")
+    if not (name and colon and key and equals and value):
+        message = f"a layer setting is NAME:KEY=VALUE, such as fc1:reuse_factor=4, not {flag!r}"
+        raise ConfigError(message)
+    return name, key.strip(), int(value) if value.strip().isdigit() else value.strip()
+
+
+def _settings(recipe: _Recipe) -> GenerateSettings:
+    chosen: dict[str, Any] = {
+        "backend": _backend(recipe.backend),
+        "part": recipe.part,
+        "clock_ns": recipe.clock_ns,
+        "io_type": recipe.io_type,
+        "width": recipe.width,
+        "project_name": recipe.project_name,
+        "strategy": None if recipe.strategy is None else Strategy(recipe.strategy),
+        "reuse_factor": recipe.reuse_factor,
+        "precision": None if recipe.precision is None else FixedPoint.from_cpp(recipe.precision),
+        "layers": {name: _layer(layer) for name, layer in recipe.layers.items()},
+    }
+    if recipe.parallelization_factor is not None:
+        message = (
+            'parallelization_factor is set per layer: use [layers."NAME"] or --layer NAME:parallelization_factor=N'
+        )
+        raise ConfigError(message)
+    return GenerateSettings(**{name: value for name, value in chosen.items() if value is not None})
+
+
+def _layer(layer: _Layer) -> LayerSettings:
+    return LayerSettings(
+        precision=None if layer.precision is None else FixedPoint.from_cpp(layer.precision),
+        strategy=None if layer.strategy is None else Strategy(layer.strategy),
+        reuse_factor=layer.reuse_factor,
+        parallelization_factor=layer.parallelization_factor,
+    )
+
+
+def _backend(name: str | None) -> str | None:
+    return None if name is None else {"vitis": "Vitis", "vivado": "Vivado"}.get(name.lower(), name)
