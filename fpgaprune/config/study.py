@@ -1,0 +1,140 @@
+"""A study's `project.toml`, read into checked values: the question, the task's settings, pruning, hardware, variants.
+
+A study is a folder with a `project.toml`, a `task.py` (data, model, training, score: the user's own code, run as it
+is) and a `README.md`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fpgaprune.compress import PruneConfig, config_type
+from fpgaprune.errors import ConfigError, unknown_choice
+
+DEFAULT_METHOD = "iterative_l1"
+Settings = dict[str, Any]
+
+
+class _Strict(BaseModel):
+    """Misspelt keys and wrong types are errors, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Hardware(_Strict):
+    """What the network is generated and estimated for."""
+
+    backend: Literal["Vitis", "Vivado"] = "Vitis"
+    part: str
+    clock_ns: Annotated[float, Field(gt=0)] = 5.0
+    io_type: Literal["io_parallel", "io_stream"] = "io_parallel"
+    strategy: str = "latency"
+    reuse_factor: Annotated[int, Field(ge=1)] = 1
+    tool: str | None = None  # NAME or NAME:VERSION; None: the backend's own
+
+
+class _VariantFile(_Strict):
+    name: Annotated[str, Field(min_length=1)]
+    prune: bool = True
+    task: Settings = {}
+    pruning: Settings = {}
+    hardware: Settings = {}
+
+
+class _StudyFile(_Strict):
+    title: str
+    question: str
+    task: Settings = {}
+    pruning: Settings = {}
+    hardware: Settings
+    variant: Annotated[list[_VariantFile], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One network of a study: all settings in force, the study's own merged with the variant's.
+
+    `pruning` is None for a variant that stays dense.
+    """
+
+    name: str
+    task: Mapping[str, Any]
+    pruning: PruneConfig | None
+    hardware: Hardware
+
+    @property
+    def slug(self) -> str:
+        """The name as a folder: letters, digits and underscores."""
+        return "".join(c if c.isascii() and c.isalnum() else "_" for c in self.name.lower())
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study folder, read and checked."""
+
+    folder: Path
+    title: str
+    question: str
+    variants: tuple[Variant, ...]
+
+
+def load_study(folder: Path) -> Study:
+    """Read `folder`/project.toml; raises ConfigError saying which key is wrong and what would be right."""
+    path = folder / "project.toml"
+    if not path.is_file():
+        message = (
+            f"{folder} is not a study: there is no {path.name} in it. "
+            "The studies that come with fpgaprune are in the folder projects/ of its source checkout"
+        )
+        raise ConfigError(message)
+    try:
+        content = _StudyFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{path} is not valid TOML: {error}"
+        raise ConfigError(message) from error
+    except ValidationError as error:
+        raise ConfigError(_complaint(path, error)) from error
+    variants = tuple(_variant(path, content, variant) for variant in content.variant)
+    slugs = [variant.slug for variant in variants]
+    if len(set(slugs)) != len(slugs):
+        message = f"{path}: variants need names that differ in letters and digits, not {', '.join(slugs)}"
+        raise ConfigError(message)
+    return Study(folder, content.title, content.question, variants)
+
+
+def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:
+    """A method's config from plain settings; `method` names it. Raises ConfigError for a key it does not have."""
+    given = dict(settings)
+    kind = config_type(given.pop("method", DEFAULT_METHOD))
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # every config is a dataclass
+    for name in given:
+        if name not in known:
+            raise ConfigError(unknown_choice(f"setting of the pruning method {kind.method}", name, known))
+    try:
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
+    except TypeError as error:  # a setting without a default is missing, or text where a number is needed
+        message = f"the settings of the pruning method {kind.method} do not fit: {error}"
+        raise ConfigError(message) from error
+
+
+def _variant(path: Path, study: _StudyFile, variant: _VariantFile) -> Variant:
+    where = f"{path}, variant {variant.name!r}"
+    try:
+        hardware = Hardware.model_validate({**study.hardware, **variant.hardware})
+        pruning = pruning_config({**study.pruning, **variant.pruning}) if variant.prune else None
+    except ValidationError as error:
+        raise ConfigError(_complaint(where, error)) from error
+    except ConfigError as error:
+        message = f"{where}: {error}"
+        raise ConfigError(message) from error
+    return Variant(variant.name, {**study.task, **variant.task}, pruning, hardware)
+
+
+def _complaint(where: object, error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {place}: {first['msg'].lower()} (given: {first['input']!r})"
