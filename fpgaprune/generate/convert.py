@@ -8,7 +8,7 @@ from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.network import Network, Record
-from fpgaprune.generate.planner import Plan
+from fpgaprune.generate.planning import Plan
 from fpgaprune.generate.settings import GenerateSettings
 
 _WEIGHTED = {

@@ -18,7 +18,7 @@ from fpgaprune.generate.convert import convert
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.lower import lower
 from fpgaprune.generate.network import Network
-from fpgaprune.generate.planner import Plan, Planner
+from fpgaprune.generate.planning import Plan, plan_types
 from fpgaprune.generate.ranges import Point, observe, points
 from fpgaprune.generate.rewrite import simplify
 from fpgaprune.generate.settings import GenerateSettings
@@ -55,7 +55,7 @@ def convert_network(model: Any, settings: GenerateSettings, inputs: InputSet, ou
     network = lower(model)
     simplify(network)
     ranges = observe(model, network, inputs.arrays)
-    plan = Planner(network, ranges, settings, inputs.real).run()
+    plan = plan_types(network, ranges, settings, real_inputs=inputs.real)
     graph = convert(network, plan, settings, output)
     return Converted(graph, network, plan, settings, inputs, points(network))
 

@@ -1,0 +1,108 @@
+"""What every family of layers needs to choose its types: the settings, the types so far, how values are cut."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.generate.network import Network, Node
+from fpgaprune.generate.settings import DEFAULT_WIDTH, DEFAULT_WIDTH_WITHOUT_DATA, GenerateSettings
+from fpgaprune.generate.type_rules import (
+    Array,
+    Range,
+    for_constants,
+    for_range,
+    plain,
+    rounded,
+    to_nearest,
+)
+
+Types = dict[str, FixedPoint]  # hls4ml's type names without "_t": weight, bias, accum, result, ...
+
+# Room above what was observed, since other inputs will come: one bit with real data, two with random.
+MARGIN_WITH_DATA = 2.0
+MARGIN_WITHOUT_DATA = 4.0
+SCALE_WIDTH = 18  # the narrow port of DSP48E1 and DSP48E2 (AMD UG479, UG579)
+EXACT_RESULT_WIDTH = 18  # a result that loses nothing is kept whole up to here
+
+
+@dataclass
+class Plan:
+    """Types by node and hls4ml type name; attributes to add to a node's record."""
+
+    types: dict[str, Types] = field(default_factory=dict)
+    attributes: dict[str, dict[str, object]] = field(default_factory=dict)
+
+    def result(self, name: str) -> FixedPoint:
+        """Output type of a node already planned."""
+        return self.types[name]["result"]
+
+
+@dataclass
+class Choice:
+    """The network, what was observed in it, what was asked for, and the plan as far as it is made."""
+
+    network: Network
+    ranges: dict[str, Range]
+    settings: GenerateSettings
+    real_inputs: bool
+    plan: Plan = field(default_factory=Plan)
+
+    @property
+    def margin(self) -> float:
+        """Factor between the observed range and the one provided for."""
+        return MARGIN_WITH_DATA if self.real_inputs else MARGIN_WITHOUT_DATA
+
+    @property
+    def width(self) -> int:
+        """Bits of values between layers."""
+        return self.settings.width or (DEFAULT_WIDTH if self.real_inputs else DEFAULT_WIDTH_WITHOUT_DATA)
+
+    @property
+    def constant_width(self) -> int:
+        """Bits of constants."""
+        return self.settings.width or DEFAULT_WIDTH
+
+    def asked(self, node: Node) -> FixedPoint | None:
+        """The precision asked for this node by name or for all."""
+        return self.settings.of(node.name).precision
+
+    def input_type(self, node: Node, index: int = 0) -> FixedPoint:
+        """Type of one of the node's inputs, planned before it."""
+        return self.plan.result(node.inputs[index])
+
+    def room(self, node: Node) -> Range | None:
+        """The observed range with its margin; None where nothing was observed."""
+        seen = self.ranges.get(node.name)
+        return None if seen is None else seen.scaled(self.margin)
+
+    def cut(self, node: Node, bound: Range, *, width: int | None = None) -> FixedPoint:
+        """A result type that rounds: the model's, the asked one, or `width` bits over what was seen within `bound`."""
+        if node.output_type is not None:
+            return node.output_type
+        asked = self.asked(node)
+        if asked is not None:
+            return rounded(asked) if asked == plain(asked) else asked
+        room = self.room(node) or bound
+        fitted = Range(max(room.low, bound.low), min(room.high, bound.high))
+        return for_range(fitted, width or self.width, signed=bound.low < 0)
+
+    def constants(self, node: Node, record_key: str, name: str, *, width: int | None = None) -> Array | None:
+        """Fix the type of one array and put the array on its grid; None when the layer has none."""
+        data = node.record.get(record_key)
+        if data is None:
+            return None
+        values = np.asarray(data, dtype=np.float64)
+        own = node.parameter_types.get(name)
+        asked = self.asked(node)
+        chosen = (
+            plain(own)
+            if own is not None
+            else plain(asked)
+            if asked
+            else for_constants(values, width or self.constant_width)
+        )
+        values = to_nearest(values, chosen)
+        node.record[record_key] = values
+        self.plan.types.setdefault(node.name, {})[name] = chosen
+        return values
