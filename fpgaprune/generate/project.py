@@ -15,6 +15,7 @@ from fpgaprune.design import Design, save_design
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.convert import convert
+from fpgaprune.generate.headers import correct_headers
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.lower import lower
 from fpgaprune.generate.network import Network
@@ -78,6 +79,7 @@ def write_project(
         converted = convert_network(model, settings, inputs, beside)
         with quiet("hls4ml writer"):
             converted.graph.write()
+        correct_headers(beside)
         _complete(converted, model, beside, output, record)
         beside.chmod(0o755)
         beside.replace(output) if not output.exists() else _replace_empty(beside, output)

@@ -1,0 +1,27 @@
+"""Corrections to the headers that hls4ml copies into a project."""
+
+from pathlib import Path
+from typing import Final
+
+# hls4ml 1.3.0's LSTM without static state names the wrong types for its two products, which only compiles where input,
+# sums and outputs have the same type; it is compiled, never run, also where the state is static.
+_CORRECTIONS: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "nnet_recurrent.h",
+        "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config1>(data, tmpres,",
+        "nnet::dense<data_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config1>(data, tmpres,",
+    ),
+    (
+        "nnet_recurrent.h",
+        "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>(h_newstate, tmpres_state,",
+        "nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>(h_newstate, tmpres_state,",
+    ),
+)
+
+
+def correct_headers(project: Path) -> None:
+    """Replace the known mistakes in a written project's nnet_utils; text that is not there is left as it is."""
+    for name, wrong, right in _CORRECTIONS:
+        path = project / "firmware" / "nnet_utils" / name
+        if path.is_file() and wrong in (text := path.read_text(encoding="utf-8")):
+            path.write_text(text.replace(wrong, right), encoding="utf-8")
