@@ -15,6 +15,7 @@ from fpgaprune.errors import ModelError
 from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.activations import lower_activation
 from fpgaprune.generate.network import Network, Node, Record
+from fpgaprune.generate.recurrent_layers import RECURRENT, check_recurrent, unwrap
 from fpgaprune.generate.weights import Array, LayerConstants, layer_constants
 
 _PLAIN_CLASS = {
@@ -44,7 +45,6 @@ _IGNORED = {
     "SpatialDropout2D",
     "ActivityRegularization",
 }
-_RECURRENT = {"SimpleRNN", "LSTM", "GRU", "Bidirectional"}
 
 
 class _ConstantReader:
@@ -74,6 +74,9 @@ def lower(model: Any) -> Network:
     with quiet("architecture"):
         architecture = json.loads(model.to_json())
     layers = {layer.name: layer for layer in model.layers}
+    for record in architecture["config"]["layers"]:
+        if (wrapped := layers.get(record["config"]["name"])) is not None:
+            layers[wrapped.name] = unwrap(record, wrapped)
     constants = {
         name: layer_constants(layer)
         for name, layer in layers.items()
@@ -111,11 +114,12 @@ def _plain(record: Record, layer: Any, constants: dict[str, LayerConstants], sup
     if config.get("data_format") == "channels_first":
         message = f"layer {config['name']!r} is channels_first; only channels_last models are converted"
         raise ModelError(message)
-    if "activation" in config and kind not in _RECURRENT:
+    if "activation" in config and kind not in RECURRENT:
         config["activation"] = "linear"
     if "batch_input_shape" in config and None in config["batch_input_shape"][1:]:
         message = f"the input {config['name']!r} has an unknown dimension: {config['batch_input_shape'][1:]}"
         raise ModelError(message)
+    check_recurrent(record, constants.get(config["name"]))
     _expand_kernel(config, kind, constants.get(config["name"]))
 
 
@@ -180,7 +184,7 @@ def _attach(network: Network, name: str, layer: Any, constants: LayerConstants |
         node.quantized = constants.quantized
         if constants.scale is not None:
             node = _insert_scale(network, node, constants)
-    if node.kind in _RECURRENT:
+    if node.kind in RECURRENT:
         return
     lower_activation(network, node, layer)
 

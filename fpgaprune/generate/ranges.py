@@ -67,9 +67,10 @@ def observe(model: Any, network: Network, inputs: Sequence[Array]) -> dict[str, 
 
 
 def _without_activation(layer: Any, value: Any) -> Any:
-    kept = layer.activation
-    layer.activation = load_frameworks().keras.activations.linear
+    owner = getattr(layer, "layer", layer)  # a time-distributed layer's activation is that of the layer inside
+    kept = owner.activation
+    owner.activation = load_frameworks().keras.activations.linear
     try:
         return layer(value, training=False)
     finally:
-        layer.activation = kept
+        owner.activation = kept
