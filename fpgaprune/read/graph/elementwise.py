@@ -10,6 +10,7 @@ from fpgaprune.read.graph.arrays import parameter, scalar
 from fpgaprune.read.graph.node import Node
 
 _FUNCTION = re.compile(r"\b\w+::(\w+)\s*[<(]")
+_CONFIG = re.compile(r"\b(\w*config\w+)>\(")
 _RENAMED = {"leakyrelu": "leaky_relu", "thresholdedrelu": "thresholded_relu"}
 
 
@@ -237,6 +238,7 @@ def other(node: Node) -> LayerSpec:
     """Whatever this reader does not know: the name of its function, edges, types and arrays."""
     call = str(node.get("function_cpp"))
     function = _FUNCTION.search(call)
+    config = _CONFIG.search(call)
     arrays: dict[str, Any] = {w.name: w for w in node.raw.get_weights() if re.search(rf"\b{re.escape(w.name)}\b", call)}
     return node.spec(
         LayerKind.OTHER,
@@ -244,5 +246,5 @@ def other(node: Node) -> LayerSpec:
         node.input_shape,
         node.elementwise_shape(),
         parameters={name: parameter(weights, (-1,)) for name, weights in arrays.items()},
-        config=None,
+        config=config.group(1) if config else None,
     )
