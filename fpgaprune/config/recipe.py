@@ -26,7 +26,8 @@ class _Layer(BaseModel):
     @field_validator("strategy")
     @classmethod
     def _known(cls, value: str | None) -> str | None:
-        return None if value is None else parse_strategy(value).value
+        parse_strategy(value)
+        return value
 
 
 class _Recipe(_Layer):
@@ -41,12 +42,14 @@ class _Recipe(_Layer):
     layers: dict[str, _Layer] = Field(default_factory=dict)
 
 
-def parse_strategy(text: str) -> Strategy:
+def parse_strategy(text: Strategy | str | None) -> Strategy | None:
     """A strategy by name in any case; raises ConfigError with the choices."""
-    name = text.strip().lower().replace("-", "_")
-    if name not in {strategy.value for strategy in Strategy}:
-        raise ConfigError(unknown_choice("strategy", text, [strategy.value for strategy in Strategy]))
-    return Strategy(name)
+    if text is None or isinstance(text, Strategy):
+        return text
+    try:
+        return Strategy(text.strip().lower().replace("-", "_"))
+    except ValueError as error:
+        raise ConfigError(unknown_choice("strategy", text, [strategy.value for strategy in Strategy])) from error
 
 
 def settings_from(file: Path | None, flags: Mapping[str, Any], layer_flags: Sequence[str] = ()) -> GenerateSettings:
@@ -97,7 +100,7 @@ def _settings(recipe: _Recipe) -> GenerateSettings:
         "io_type": recipe.io_type,
         "width": recipe.width,
         "project_name": recipe.project_name,
-        "strategy": None if recipe.strategy is None else Strategy(recipe.strategy),
+        "strategy": parse_strategy(recipe.strategy),
         "reuse_factor": recipe.reuse_factor,
         "precision": None if recipe.precision is None else FixedPoint.from_cpp(recipe.precision),
         "layers": {name: _layer(layer) for name, layer in recipe.layers.items()},
@@ -113,7 +116,7 @@ def _settings(recipe: _Recipe) -> GenerateSettings:
 def _layer(layer: _Layer) -> LayerSettings:
     return LayerSettings(
         precision=None if layer.precision is None else FixedPoint.from_cpp(layer.precision),
-        strategy=None if layer.strategy is None else Strategy(layer.strategy),
+        strategy=parse_strategy(layer.strategy),
         reuse_factor=layer.reuse_factor,
         parallelization_factor=layer.parallelization_factor,
     )

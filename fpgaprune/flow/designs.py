@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Final, TypedDict, Unpack
 
+from fpgaprune.config.recipe import parse_strategy
 from fpgaprune.design import Design, Strategy, load_design
-from fpgaprune.errors import ConfigError, ModelError, ProjectError, unknown_choice
+from fpgaprune.errors import ConfigError, ModelError, ProjectError
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.read.project import read_project
 
@@ -47,16 +48,6 @@ def design_of(source: Path, *, part: str | None = None, **settings: Unpack[Model
 def is_model(source: Path) -> bool:
     """Whether `source` is a model file: the only kind that can still be given a precision, strategy or reuse factor."""
     return source.is_file() and source.suffix != SAVED_SUFFIX
-
-
-def parse_strategy(text: Strategy | str | None) -> Strategy | None:
-    """A strategy by name, in any case; raises ConfigError with the choices."""
-    if text is None or isinstance(text, Strategy):
-        return text
-    try:
-        return Strategy(text.strip().lower().replace("-", "_"))
-    except ValueError as error:
-        raise ConfigError(unknown_choice("strategy", text, [strategy.value for strategy in Strategy])) from error
 
 
 def _converted(source: Path, part: str | None, asked: ModelSettings) -> Design:

@@ -174,6 +174,10 @@ def _both_directions(layer: Any) -> dict[str, Constant]:
     return {**layer_constants(layer.forward_layer), **backward}
 
 
+def _inner(layer: Any) -> dict[str, Constant]:
+    return layer_constants(layer.layer)
+
+
 def _prelu(layer: Any) -> dict[str, Constant]:
     return {"slope": Constant(_float(layer.alpha))}
 
@@ -188,5 +192,6 @@ _READERS: tuple[tuple[str, Callable[[Any], dict[str, Constant]]], ...] = (
     ("GRU", _recurrent),
     ("SimpleRNN", _recurrent),
     ("Bidirectional", _both_directions),
+    ("TimeDistributed", _inner),
     ("PReLU", _prelu),
 )
