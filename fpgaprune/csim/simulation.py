@@ -1,6 +1,8 @@
 """A compiled C simulation of an HLS project, and what it computes."""
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +15,7 @@ from fpgaprune.csim.source import Port, Recorded
 from fpgaprune.errors import ConfigError, ToolError
 
 Array = NDArray[np.float64]
+LEAST_SAMPLES = 50  # so many are simulated one after another; more are shared between the processors
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ class Simulation:
     def simulate(self, inputs: ArrayLike | Sequence[ArrayLike], *, record: bool = False) -> SimulationResult:
         """Everything a run yields: outputs, stream warnings and, with `record`, the arrays of the layers."""
         arrays = self._fitted(inputs)
+        parts = min(_processors(), max(1, len(arrays[0]) // LEAST_SAMPLES))
+        shares = [[*share] for share in zip(*(np.array_split(array, parts) for array in arrays), strict=True)]
+        with ThreadPoolExecutor(parts) as pool:
+            return _joined(list(pool.map(lambda share: self._simulated(share, record=record), shares)))
+
+    def _simulated(self, arrays: Sequence[Array], *, record: bool) -> SimulationResult:
         samples = len(arrays[0])
         with TemporaryDirectory(prefix="fpgaprune-csim-") as name:
             folder = Path(name)
@@ -90,6 +99,19 @@ class Simulation:
             name = recorded.layer if is_last else f"{recorded.layer}.{recorded.variable}"
             layers[name] = _results(folder / f"layer{i}", samples, None)
         return layers
+
+
+def _processors() -> int:
+    """How many processes may run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _joined(results: Sequence[SimulationResult]) -> SimulationResult:
+    if len(results) == 1:
+        return results[0]
+    outputs = tuple(np.concatenate(parts) for parts in zip(*(result.outputs for result in results), strict=True))
+    layers = {name: np.concatenate([result.layers[name] for result in results]) for name in results[0].layers}
+    return SimulationResult(outputs, tuple(dict.fromkeys(w for r in results for w in r.warnings)), layers)
 
 
 def _fitted(values: ArrayLike, port: Port) -> Array:
