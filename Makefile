@@ -27,7 +27,7 @@ environment:
 	@.ci/environment $(VENV) requirements.txt $(PYTHON)
 
 demo: environment
-	@$(BIN)/python -m projects.digits_mlp
+	@$(BIN)/fpgaprune study projects/digits_mlp -o build/digits_mlp
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST)

@@ -33,6 +33,7 @@ VERBS: Final[dict[str, str]] = {
     "inspect": "Show the layers of a model or project: shapes, types, zeros.",
     "estimate": "Count the DSPs a model or project will need, from its weights.",
     "compare": "Hold the DSP estimate of a project against its synthesis report.",
+    "study": "Train, prune, generate and judge every variant of a study.",
     "doctor": "Say which packages, compilers and FPGA tools are found here.",
 }
 _log = logging.getLogger(__name__)

@@ -1,11 +1,15 @@
-"""A sign of life on standard error while something takes long."""
+"""Signs of life on standard error while something takes long."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from fpgaprune.results import VariantResult
 
 
 @contextmanager
@@ -16,3 +20,62 @@ def working(what: str) -> Iterator[None]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         progress.add_task(what, total=None)
         yield
+
+
+class EpochProgress:
+    """A bar over epochs with the stage before it; a line per stage where standard error is not a terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stderr)
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[state]}"),
+            TimeElapsedColumn(),
+        )
+        self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._task: TaskID = self._bar.add_task("", total=None, state="")
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing, whatever happened."""
+        self._bar.stop()
+
+    def begin(self, what: str) -> None:
+        """A new stage: the bar starts again."""
+        if not self._console.is_terminal:
+            self.say(f"{what} ...")
+        self._bar.reset(self._task, description=what, total=None, state="")
+
+    def epoch(self, done: int, total: int, state: str) -> None:
+        """An epoch is over."""
+        self._bar.update(self._task, completed=done, total=total, state=f"epoch {done}/{total}, {state}")
+
+    def say(self, sentence: str) -> None:
+        """A line that stays."""
+        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+class StudyProgress(EpochProgress):
+    """Shows the variant and stage of a study; a line that stays for every finished variant."""
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        super().__enter__()
+        return self
+
+    def stage(self, variant: str, stage: str) -> None:
+        """A new stage of a variant begins."""
+        self.begin(f"{variant}: {stage}")
+
+    def finished(self, row: VariantResult) -> None:
+        """A variant is through."""
+        taken = "" if row.seconds is None else f" in {row.seconds:.0f} s"
+        self.say(f"{row.name}: failed: {row.error}" if row.error else f"{row.name}: done{taken}")

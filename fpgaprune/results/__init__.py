@@ -3,6 +3,7 @@
 from fpgaprune.results.comparison import Comparison, ComparisonRow, Verdict
 from fpgaprune.results.estimate import Estimate, LayerEstimate
 from fpgaprune.results.resources import Bound, Resources
+from fpgaprune.results.study import StudyResult, VariantResult
 from fpgaprune.results.synthesis import ModuleReport, MultiplyOperator, Stage, SynthesisReport
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "MultiplyOperator",
     "Resources",
     "Stage",
+    "StudyResult",
     "SynthesisReport",
+    "VariantResult",
     "Verdict",
 ]
