@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fpgaprune.compress import PruneConfig, config_type
 from fpgaprune.errors import ConfigError, unknown_choice
@@ -115,10 +115,9 @@ def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:
         if name not in known:
             raise ConfigError(unknown_choice(f"setting of the pruning method {kind.method}", name, known))
     try:
-        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
-    except TypeError as error:  # a setting without a default is missing, or text where a number is needed
-        message = f"the settings of the pruning method {kind.method} do not fit: {error}"
-        raise ConfigError(message) from error
+        return TypeAdapter(kind).validate_python(given)
+    except ValidationError as error:
+        raise ConfigError(_complaint(f"the pruning method {kind.method}", error)) from error
 
 
 def _variant(path: Path, study: _StudyFile, variant: _VariantFile) -> Variant:
@@ -127,7 +126,7 @@ def _variant(path: Path, study: _StudyFile, variant: _VariantFile) -> Variant:
         hardware = Hardware.model_validate({**study.hardware, **variant.hardware})
         pruning = pruning_config({**study.pruning, **variant.pruning}) if variant.prune else None
     except ValidationError as error:
-        raise ConfigError(_complaint(where, error)) from error
+        raise ConfigError(_complaint(f"{where}, [hardware]", error)) from error
     except ConfigError as error:
         message = f"{where}: {error}"
         raise ConfigError(message) from error

@@ -28,6 +28,7 @@ class Family:
     name: str
     block: DspBlock
     pattern: re.Pattern[str]
+    complete: bool  # the file has every device of it
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def load_catalogue() -> Catalogue:
     data = tomllib.loads(text)
     blocks = {name: DspBlock(name=name, **block) for name, block in data["block"].items()}
     families = {
-        name: Family(name, blocks[family["block"]], re.compile(f"^{family['pattern']}"))
+        name: Family(name, blocks[family["block"]], re.compile(f"^{family['pattern']}"), family.get("complete", False))
         for name, family in data["family"].items()
     }
     entries = {name: _entry(name, record, families) for record in data["device"] for name in record["names"]}
@@ -77,7 +78,8 @@ def _entry(name: str, record: dict[str, Any], families: Mapping[str, Family]) ->
 def find_device(part: str) -> Device:
     """The device `part` names, in any spelling AMD's tools use, in any case.
 
-    A part whose device is not in the file but whose name fits a family gets the family's DSP block and no counts.
+    A part whose device is not in the file but whose name fits a family that the file does not have in full gets the
+    family's DSP block and no counts.
     Raises DeviceError for anything else, with the nearest names.
     """
     catalogue = load_catalogue()
@@ -91,8 +93,8 @@ def find_device(part: str) -> Device:
         (match.end(), family) for family in catalogue.families.values() if (match := family.pattern.match(spelled))
     ]
     matches = [(end, family) for end, family in matches if _REST.match(spelled[end:])]
-    if matches:
-        family = max(matches, key=lambda pair: pair[0])[1]
+    family = max(matches, key=lambda pair: pair[0])[1] if matches else None
+    if family is not None and not family.complete:
         return Device(asked, family.name, family.block, Resources())
     raise DeviceError(_refusal(asked, catalogue))
 

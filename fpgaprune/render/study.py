@@ -37,10 +37,17 @@ def study_sheet(result: StudyResult) -> Sheet:
         columns=_COLUMNS,
         rows=tuple(_row(row) for row in result.rows),
         summary=tuple(_sentences(result)),
-        footnotes=(*failures, *doubts, f"Counted for {result.device}."),
+        footnotes=(*failures, *doubts, *_unknown(result), f"Counted for {result.device}."),
         legend=_LEGEND,
         summary_style="bold green" if all(row.sound for row in result.rows) else "bold yellow",
     )
+
+
+def _unknown(result: StudyResult) -> Iterator[str]:
+    """What to run where nothing was synthesized; once, since it is the same for all."""
+    first = next((row for row in result.rows if row.comparison == "unknown" and row.comparison_reason), None)
+    if first is not None:
+        yield f"Not held against synthesis yet: {first.comparison_reason}."
 
 
 def _row(row: VariantResult) -> Row:
