@@ -7,7 +7,7 @@ from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.frameworks import load_frameworks, quiet
-from fpgaprune.generate.network import Network, Record
+from fpgaprune.generate.network import Network, Node, Record
 from fpgaprune.generate.planning import Plan
 from fpgaprune.generate.settings import GenerateSettings
 
@@ -25,6 +25,7 @@ _WEIGHTED = {
     "Bidirectional",
 }
 _OURS = {"classes", "step"}  # what lowering notes in a record for the planner
+_LATENCY_ONLY = {"DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"}
 _CONVOLUTIONS = {"Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"}
 
 
@@ -69,7 +70,7 @@ def _hls_config(network: Network, plan: Plan, settings: GenerateSettings) -> Rec
         entry: Record = {"Precision": {name: precision.cpp() for name, precision in plan.types[node.name].items()}}
         asked = settings.of(node.name)
         if node.kind in _WEIGHTED:
-            entry["Strategy"] = (asked.strategy or settings.strategy).value
+            entry["Strategy"] = _strategy(node, settings).value
             if asked.parallelization_factor is not None:
                 if node.kind not in _CONVOLUTIONS:
                     message = f"layer {node.name!r} is not a convolution and has no parallelization factor"
@@ -87,6 +88,24 @@ def _hls_config(network: Network, plan: Plan, settings: GenerateSettings) -> Rec
         },
         "LayerName": layers,
     }
+
+
+def _strategy(node: Node, settings: GenerateSettings) -> Strategy:
+    """The strategy of a layer; one that hls4ml lacks for it gives way, unless it was asked for by name.
+
+    nnet_sepconv1d.h and nnet_sepconv2d.h stop with an assertion for anything but latency where data is parallel.
+    """
+    asked = settings.of(node.name).strategy or settings.strategy
+    if node.kind not in _LATENCY_ONLY or settings.io_type != "io_parallel" or asked is Strategy.LATENCY:
+        return asked
+    by_name = settings.layers.get(node.name)
+    if by_name is not None and by_name.strategy is not None:
+        message = (
+            f"layer {node.name!r} ({node.kind}) cannot have strategy {asked.value}: with io_parallel hls4ml has only "
+            "latency for it; io_stream has the others"
+        )
+        raise ConfigError(message)
+    return Strategy.LATENCY
 
 
 def _records(network: Network, plan: Plan, hls4ml: Any) -> list[Record]:
@@ -124,7 +143,7 @@ def _check_kept(graph: Any, network: Network, settings: GenerateSettings) -> Non
                 f"layer {layer.name!r} cannot have reuse factor {factor}: the nearest that hls4ml can build is {found}"
             )
             raise ConfigError(message)
-        strategy = asked.strategy or settings.strategy
+        strategy = _strategy(network.nodes[layer.name], settings)
         written = layer.get_attr("strategy")
         if written is not None and str(written).lower() != strategy.value:
             message = f"layer {layer.name!r} cannot have strategy {strategy.value}: hls4ml would fall back to {written}"

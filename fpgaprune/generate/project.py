@@ -156,7 +156,12 @@ _EXACT_KINDS = {
     "Merge",
     "ZeroPadding1D",
     "ZeroPadding2D",
+    "Cropping1D",
+    "Cropping2D",
     "Resize",
+    "UpSampling1D",
+    "UpSampling2D",
+    "Permute",
     "Transpose",
     "InputLayer",
 }
