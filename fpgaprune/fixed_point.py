@@ -119,7 +119,14 @@ class FixedPoint:
 
         Raises DesignError for any other text.
         """
-        return _parse_cpp(text.strip())
+        try:
+            return _parse_cpp(text.strip())
+        except DesignError as error:
+            shown = text if len(text) <= 80 else f"{text[:77]}..."
+            if shown in str(error):
+                raise
+            message = f"{shown!r} is no fixed-point type: {error}"
+            raise DesignError(message) from error
 
     def cpp(self) -> str:
         """The C++ spelling: default modes are left out."""
