@@ -143,7 +143,7 @@ def main() -> int:
     parser.add_argument("--plain", action="store_true", help="also run plain hls4ml, as the reference")
     parser.add_argument("--only", metavar="TEXT", help="only models whose file name contains this")
     parser.add_argument("--jobs", type=int, default=min(2, cpu_count() or 1), help="models at a time (2)")
-    parser.add_argument("--timeout", type=float, default=900.0, metavar="S", help="seconds for one model (900)")
+    parser.add_argument("--timeout", type=float, default=1800.0, metavar="S", help="seconds for one model (1800)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every row here as it is finished")
     args = parser.parse_args()
     models = find_models(args.folder / "models") if (args.folder / "models").is_dir() else []

@@ -59,7 +59,7 @@ def settings_from(file: Path | None, flags: Mapping[str, Any], layer_flags: Sequ
     """
     values = {} if file is None else _read(file)
     values |= {name: value for name, value in flags.items() if value is not None}
-    layers = dict(values.get("layers", {}))
+    layers = _tables(values.get("layers", {}))
     for flag in layer_flags:
         name, key, value = _split(flag)
         layers[name] = {**dict(layers.get(name, {})), key: value}
@@ -73,6 +73,15 @@ def settings_from(file: Path | None, flags: Mapping[str, Any], layer_flags: Sequ
         message = f"the settings in {source} are wrong at {where!r}: {first['msg'].lower()}"
         raise ConfigError(message) from error
     return _settings(recipe)
+
+
+def _tables(layers: Any) -> dict[str, Any]:
+    if not isinstance(layers, dict) or not all(isinstance(table, dict) for table in layers.values()):
+        message = (
+            'the key layers is for tables: write [layers."NAME or pattern"] and the settings of the layer below it'
+        )
+        raise ConfigError(message)
+    return dict(layers)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def spanning(values: Range, fraction: int) -> FixedPoint:
     step = 2.0**-fraction
     signed = values.low < 0
     low, high = floor(values.low / step), ceil(values.high / step)
-    width = max(high.bit_length(), (-low - 1).bit_length() if signed else 0) + int(signed)
+    width = max(max(high, 0).bit_length(), (-low - 1).bit_length() if signed else 0) + int(signed)
     return FixedPoint(max(width, 1), max(width, 1) - fraction, signed)
 
 

@@ -1,0 +1,95 @@
+"""Generation recipes: a TOML file, flags over it, and what is wrong in either named."""
+
+from pathlib import Path
+
+import pytest
+
+from fpgaprune.config.recipe import parse_strategy, settings_from
+from fpgaprune.design import Strategy
+from fpgaprune.errors import ConfigError, FpgapruneError
+from fpgaprune.fixed_point import FixedPoint
+
+RECIPE = """
+backend = "vivado"
+part = "xc7z020clg400-1"
+clock_ns = 10
+io_type = "io_stream"
+strategy = "Resource"
+reuse_factor = 4
+precision = "ap_fixed<14,5>"
+project_name = "trigger"
+
+[layers."conv*"]
+strategy = "latency"
+parallelization_factor = 2
+
+[layers.fc]
+precision = "ap_fixed<8,2>"
+reuse_factor = 8
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def test_a_whole_recipe(recipe: Path) -> None:
+    settings = settings_from(recipe, {})
+    assert (settings.backend, settings.part, settings.clock_ns) == ("Vivado", "xc7z020clg400-1", 10.0)
+    assert (settings.io_type, settings.strategy, settings.reuse_factor) == ("io_stream", Strategy.RESOURCE, 4)
+    assert settings.precision == FixedPoint(14, 5)
+    assert settings.project_name == "trigger"
+    conv, fc = settings.of("conv1"), settings.of("fc")
+    assert (conv.strategy, conv.reuse_factor, conv.parallelization_factor) == (Strategy.LATENCY, 4, 2)
+    assert (fc.strategy, fc.reuse_factor, fc.precision) == (Strategy.RESOURCE, 8, FixedPoint(8, 2))
+
+
+def test_flags_win_over_the_file(recipe: Path) -> None:
+    flags = {"reuse_factor": 2, "backend": "Vitis", "strategy": None}
+    settings = settings_from(recipe, flags, ["fc:reuse_factor=16", "conv*:strategy=resource-unrolled"])
+    assert (settings.reuse_factor, settings.backend, settings.strategy) == (2, "Vitis", Strategy.RESOURCE)
+    assert settings.of("fc").reuse_factor == 16
+    assert settings.of("fc").precision == FixedPoint(8, 2)
+    assert settings.of("conv1").strategy is Strategy.RESOURCE_UNROLLED
+
+
+def test_nothing_given_is_the_default() -> None:
+    settings = settings_from(None, {"part": None})
+    assert (settings.backend, settings.strategy, settings.precision) == ("Vitis", Strategy.LATENCY, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("reuse_factr = 1", "reuse_factr"),
+        ("reuse_factor = 1.5", "reuse_factor"),
+        ('strategy = "fast"', "fast"),
+        ('precision = "int"', "int"),
+        ('io_type = "io_serial"', "io_serial"),
+        ("clock_ns = 'x'", "clock_ns"),
+        ("parallelization_factor = 2", "parallelization_factor"),
+        ("[layers.fc]\nspeed = 1", "speed"),
+        ("layers = 3", "layers"),
+    ],
+)
+def test_mistakes_are_named(line: str, word: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(line)
+    with pytest.raises(FpgapruneError, match=word):
+        settings_from(path, {})
+
+
+@pytest.mark.parametrize("flag", ["fc", "fc:", "fc:reuse_factor", ":reuse_factor=2", "fc:=2", "fc:reuse_factor="])
+def test_layer_flags_need_three_parts(flag: str) -> None:
+    with pytest.raises(ConfigError, match="NAME:KEY=VALUE"):
+        settings_from(None, {}, [flag])
+
+
+def test_strategies_by_name() -> None:
+    assert parse_strategy("Distributed-Arithmetic") is Strategy.DISTRIBUTED_ARITHMETIC
+    assert parse_strategy(None) is None
+    with pytest.raises(ConfigError, match="unknown strategy 'quick'"):
+        parse_strategy("quick")
