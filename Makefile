@@ -30,7 +30,7 @@ demo: environment
 	@$(BIN)/fpgaprune study projects/digits_mlp -o build/digits_mlp
 
 test: lint
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 2 $(PYTEST)
 
 lint: environment
 	$(BIN)/ruff check .

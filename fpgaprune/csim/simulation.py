@@ -36,7 +36,7 @@ class Simulation:
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
     recorded: tuple[Recorded, ...]
-    timeout_seconds: float = 1500.0
+    timeout_seconds: float = 1800.0
 
     def run(self, inputs: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, ...]:
         """Outputs, each (samples, values) in float64, for `inputs`: one array (samples, …) per input of the model.

@@ -3,30 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.frameworks import load_frameworks, quiet
-from fpgaprune.generate.network import Network, Node, Record
+from fpgaprune.generate.network import Network, Record
 from fpgaprune.generate.planning import Plan
 from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.generate.strategies import CONVOLUTIONS, WEIGHTED, check_kept, check_possible, strategy_of
 
-_WEIGHTED = {
-    "Dense",
-    "Conv1D",
-    "Conv2D",
-    "DepthwiseConv1D",
-    "DepthwiseConv2D",
-    "SeparableConv1D",
-    "SeparableConv2D",
-    "SimpleRNN",
-    "LSTM",
-    "GRU",
-    "Bidirectional",
-}
 _OURS = {"classes", "step"}  # what lowering notes in a record for the planner
-_LATENCY_ONLY = {"DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"}
-_CONVOLUTIONS = {"Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"}
 
 
 def convert(network: Network, plan: Plan, settings: GenerateSettings, output: Path) -> Any:
@@ -35,6 +20,7 @@ def convert(network: Network, plan: Plan, settings: GenerateSettings, output: Pa
     Raises ModelError for what hls4ml cannot build and ConfigError for what it would silently change.
     """
     settings.check_names([node.name for node in network])
+    check_possible(network, settings)
     hls4ml = load_frameworks().hls4ml
     config = hls4ml.utils.config.create_config(
         output_dir=str(output),
@@ -56,7 +42,7 @@ def convert(network: Network, plan: Plan, settings: GenerateSettings, output: Pa
     except Exception as error:  # hls4ml raises a bare Exception for every refusal
         message = f"hls4ml refuses the network: {error}"
         raise ModelError(message) from error
-    _check_kept(graph, network, settings)
+    check_kept(graph, network, settings)
     return graph
 
 
@@ -69,10 +55,10 @@ def _hls_config(network: Network, plan: Plan, settings: GenerateSettings) -> Rec
     for node in network:
         entry: Record = {"Precision": {name: precision.cpp() for name, precision in plan.types[node.name].items()}}
         asked = settings.of(node.name)
-        if node.kind in _WEIGHTED:
-            entry["Strategy"] = _strategy(node, settings).value
+        if node.kind in WEIGHTED:
+            entry["Strategy"] = strategy_of(node, settings).value
             if asked.parallelization_factor is not None:
-                if node.kind not in _CONVOLUTIONS:
+                if node.kind not in CONVOLUTIONS:
                     message = f"layer {node.name!r} is not a convolution and has no parallelization factor"
                     raise ConfigError(message)
                 entry["ParallelizationFactor"] = asked.parallelization_factor
@@ -88,24 +74,6 @@ def _hls_config(network: Network, plan: Plan, settings: GenerateSettings) -> Rec
         },
         "LayerName": layers,
     }
-
-
-def _strategy(node: Node, settings: GenerateSettings) -> Strategy:
-    """The strategy of a layer; one that hls4ml lacks for it gives way, unless it was asked for by name.
-
-    nnet_sepconv1d.h and nnet_sepconv2d.h stop with an assertion for anything but latency where data is parallel.
-    """
-    asked = settings.of(node.name).strategy or settings.strategy
-    if node.kind not in _LATENCY_ONLY or settings.io_type != "io_parallel" or asked is Strategy.LATENCY:
-        return asked
-    by_name = settings.layers.get(node.name)
-    if by_name is not None and by_name.strategy is not None:
-        message = (
-            f"layer {node.name!r} ({node.kind}) cannot have strategy {asked.value}: with io_parallel hls4ml has only "
-            "latency for it; io_stream has the others"
-        )
-        raise ConfigError(message)
-    return Strategy.LATENCY
 
 
 def _records(network: Network, plan: Plan, hls4ml: Any) -> list[Record]:
@@ -128,30 +96,3 @@ def _hls_type(precision: FixedPoint, hls4ml: Any) -> Any:
         types.RoundingMode[precision.rounding.value],
         types.SaturationMode[precision.overflow.value],
     )
-
-
-def _check_kept(graph: Any, network: Network, settings: GenerateSettings) -> None:
-    """Refuse what hls4ml changed without asking: reuse factors, strategies and parallelization factors."""
-    for layer in graph.get_layers():
-        if layer.name not in network.nodes or network.nodes[layer.name].kind not in _WEIGHTED:
-            continue
-        asked = settings.of(layer.name)
-        factor = asked.reuse_factor or settings.reuse_factor
-        found = layer.get_attr("reuse_factor")
-        if found != factor:
-            message = (
-                f"layer {layer.name!r} cannot have reuse factor {factor}: the nearest that hls4ml can build is {found}"
-            )
-            raise ConfigError(message)
-        strategy = _strategy(network.nodes[layer.name], settings)
-        written = layer.get_attr("strategy")
-        if written is not None and str(written).lower() != strategy.value:
-            message = f"layer {layer.name!r} cannot have strategy {strategy.value}: hls4ml would fall back to {written}"
-            if strategy is Strategy.RESOURCE_UNROLLED and factor == 1:
-                message += "; resource_unrolled needs a reuse factor above 1"
-            raise ConfigError(message)
-        parallel = layer.get_attr("parallelization_factor")
-        wanted = asked.parallelization_factor
-        if wanted is not None and parallel != wanted:
-            message = f"layer {layer.name!r} cannot compute {wanted} positions in parallel: the nearest is {parallel}"
-            raise ConfigError(message)

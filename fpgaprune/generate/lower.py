@@ -180,6 +180,7 @@ def _attach(network: Network, name: str, layer: Any, constants: LayerConstants |
     if trailing is not None:
         network.remove(trailing)
     if constants is not None:
+        network.notes.extend(constants.notes)
         node.parameter_types = {_HLS_NAME.get(key, key): value for key, value in constants.types.items()}
         node.quantized = constants.quantized
         if constants.scale is not None:

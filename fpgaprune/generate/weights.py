@@ -18,6 +18,7 @@ from fpgaprune.read.quantizer_types import representable_type, smallest_type
 Array = NDArray[np.float64]
 # Widest weight type made by absorbing a scale: the narrow port of DSP48E1 and DSP48E2 (AMD UG479 and UG579).
 WIDEST_ABSORBED = 18
+LOST_ZEROS = 0.05  # zeros beyond this fraction of the stored weights are pruning, not chance
 
 
 @dataclass
@@ -27,6 +28,7 @@ class LayerConstants:
     arrays: dict[str, Array] = field(default_factory=dict)
     types: dict[str, FixedPoint] = field(default_factory=dict)
     scale: Array | None = None
+    notes: list[str] = field(default_factory=list)
 
     @property
     def quantized(self) -> bool:
@@ -86,6 +88,13 @@ def _quantize(constants: LayerConstants, layer: str, name: str, values: Array, q
     if not np.isfinite(quantized).all():
         message = f"the quantizer of {name!r} in layer {layer!r} gives NaN or infinity"
         raise ModelError(message)
+    zeros = int(np.count_nonzero(values == 0))
+    if zeros >= LOST_ZEROS * values.size and name.endswith("kernel") and quantized.all():
+        kind = type(quantizer).__name__
+        constants.notes.append(
+            f"{zeros} of the {values.size} stored weights of layer {layer!r} are zero, but its quantizer {kind} has no "
+            "zero: none of them saves a multiplier"
+        )
     declared = representable_type(quantizer, values)
     if declared is not None and declared.holds(quantized) and declared.width <= max(WIDEST_ABSORBED, _bits(quantizer)):
         constants.arrays[name], constants.types[name] = quantized, declared
