@@ -1,0 +1,1 @@
+"""Synthesis of the generated C++ with open tools: clang, LLVM, Yosys."""
