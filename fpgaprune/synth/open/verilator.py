@@ -148,9 +148,9 @@ def _harness(modules: Sequence[Module], in_bits: int, out_bits: int) -> str:
         lines.append(f"  {module.top} module{number} ({', '.join(connections)});")
     if offsets["y"] < out_bits:
         lines.append(f"  assign y[{out_bits - 1}:{offsets['y']}] = 0;")
-    ports = f"input clk, input start, output done, input [{in_bits - 1}:0] x, output [{out_bits - 1}:0] y"
+    header = f"input clk, input start, output done, input [{in_bits - 1}:0] x, output [{out_bits - 1}:0] y"
     done = f"  assign done = {' && '.join(timed) or 1};"
-    return "\n".join((f"module harness ({ports});", done, *lines, "endmodule", ""))
+    return "\n".join((f"module harness ({header});", done, *lines, "endmodule", ""))
 
 
 def _packed(values: Codes, ports: Sequence[Port], bits: int) -> NDArray[np.uint32]:
