@@ -12,10 +12,12 @@ from pathlib import Path
 from fpgaprune.errors import ReportError
 from fpgaprune.read.report.locate import find_reports, report_in
 from fpgaprune.read.report.rpt import RptReport, read_rpt
+from fpgaprune.read.report.saved import is_saved_report, load_report, save_report
 from fpgaprune.read.report.xml import XmlReport, read_xml
+from fpgaprune.read.report.yosys import read_stat_json, read_stat_text
 from fpgaprune.results import ModuleReport, Stage, SynthesisReport
 
-__all__ = ["find_report", "find_reports", "read_report"]
+__all__ = ["find_report", "find_reports", "load_report", "read_report", "save_report"]
 
 _log = getLogger(__name__)
 
@@ -49,6 +51,10 @@ def read_report(path: Path) -> SynthesisReport:
     if path.stat().st_size == 0:
         message = f"{path}, line 1: the report is empty"
         raise ReportError(message)
+    if path.suffix == ".json":
+        return load_report(path) if is_saved_report(path) else read_stat_json(path)
+    if path.suffix in {".txt", ".stat", ".log"}:
+        return read_stat_text(path)
     if path.suffix == ".xml":
         return _from_xml(read_xml(path))
     if path.suffix == ".rpt":
