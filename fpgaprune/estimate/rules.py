@@ -24,6 +24,15 @@ _BACKENDS = {
 
 
 @dataclass(frozen=True)
+class Residual:
+    """How exact a rule set was where it was held against reports: `exact` of `layers` distinct layers."""
+
+    case: str
+    layers: int
+    exact: int
+
+
+@dataclass(frozen=True)
 class MappingRules:
     """The thresholds of one tool over a range of versions.
 
@@ -57,6 +66,7 @@ class MappingRules:
     splits_with_overlap: bool = True  # tiles of (A-1) x (B-1) bits; else Yosys' first full tile, then 17-bit steps
     shares_products: bool = True
     extrapolated: bool = False  # the version asked for lies outside the range
+    residuals: tuple[Residual, ...] = ()  # what is left of error, by case
     notes: tuple[str, ...] = ()
 
 
@@ -130,7 +140,7 @@ def rules_for(tool: str, version: str | None = None) -> MappingRules:
     rules = TOOLS[tool.strip().lower().replace("-", "_").replace(" ", "_")]
     if version is None or rules.first_version is None or rules.last_version is None:
         return replace(rules, version=version)
-    asked, first, last = _version(version), _version(rules.first_version), _version(rules.last_version)
+    asked, first, last = version_of(version), version_of(rules.first_version), version_of(rules.last_version)
     rules = replace(rules, version=version.strip())
     if rules.tool == "vivado_hls":
         rules = replace(rules, fuses_lanes=asked >= _FIRST_FUSING)
@@ -145,7 +155,8 @@ def tool_of(backend: str | None) -> str:
     return _BACKENDS.get((backend or "").lower(), "vitis_hls")
 
 
-def _version(text: str) -> tuple[int, int]:
+def version_of(text: str) -> tuple[int, int]:
+    """Year and release of a version such as "2023.2"; raises ConfigError for anything else."""
     match = _VERSION.match(text)
     if match is None:
         message = f"{text!r} is not a tool version such as 2020.1 or 2023.2"
