@@ -73,10 +73,9 @@ def build(weights: int, seed: int = 0) -> Design:
 def measure(weights: int, repetitions: int = 3) -> Speed:
     """Time one size."""
     design = build(weights)
-    codes = [layer.weight.codes for layer in design if layer.weight is not None]
+    codes = [weight.codes for layer in design if (weight := layer.weight) is not None]
     own = sum(code.nbytes for code in codes)
     sort_s = _fastest(lambda: [np.sort(code, axis=1) for code in codes], repetitions)
-    del codes
     # A fresh design each time: what a design has computed about itself (its digest) is part of the cost.
     fresh = [Design(design.name, design.layers, design.io_type, design.outputs, design.target) for _ in range(9)]
     estimate_s = _fastest(lambda: estimate_design(fresh.pop(), _RULES), repetitions)
