@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from estimate_designs import dsp, one
+from estimate_designs import dense, design, dsp, one, source
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +12,7 @@ from fpgaprune.config.rules_file import Evidence, RuleFile, Thresholds, read_rul
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import Residual, rules_for
 from fpgaprune.fixed_point import FixedPoint
-from fpgaprune.flow.estimation import choose_rules
+from fpgaprune.flow.estimation import choose_rules, estimate_for
 
 MINE = """
 tool = "vitis_hls"
@@ -118,3 +118,11 @@ def test_what_is_written_is_read_back(
     write_rules(rules, path)
     assert read_rules(path) == rules
     assert render_rules(read_rules(path)) == render_rules(rules)
+
+
+def test_an_estimate_by_a_file_says_so(file: Path) -> None:
+    net = design(source(2), dense("fc", "in", [[45, 0], [0, 77]], data=FixedPoint(10, 10)))
+    estimate = estimate_for(net, rules=file)
+    assert estimate.dsp.json() == 2
+    assert "adjusted" in estimate.rules
+    assert estimate.rules_source == "3 reports of our own, Vitis HLS 2024.2"
