@@ -44,6 +44,8 @@ class _Problem:
         self._data, self._weights, self._start = data, weights, start
         self._product, self._accumulator = product, accumulator
         self._shift = product.fraction - accumulator.fraction
+        # Sums of any sign up to this magnitude stay in range: none, if the accumulator is unsigned.
+        self._limit = min(accumulator.max_code, -accumulator.min_code)
         self._sizes = np.abs(weights.astype(object)).sum(axis=0) if weights.dtype.hasobject else np.abs(weights)
 
     @property
@@ -53,7 +55,7 @@ class _Problem:
 
     def never_overflows(self, largest: int) -> bool:
         """Whether no partial sum can leave the accumulator's range with data codes up to `largest`."""
-        return self._worst(largest * self._column) <= self._accumulator.max_code
+        return self._worst(largest * self._column) <= self._limit
 
     def _worst(self, total: int) -> int:
         steps = total >> self._shift if self._shift > 0 else total << -self._shift
@@ -105,7 +107,7 @@ class _Problem:
         """The sums in a saturating accumulator: rows that may leave its range are added one product at a time."""
         magnitudes = exact_matmul(np.abs(self._data), np.abs(self._weights), largest)
         worst = magnitudes.max(axis=1, initial=0)
-        risky = np.array([self._worst(int(value)) > self._accumulator.max_code for value in worst], dtype=bool)
+        risky = np.array([self._worst(int(value)) > self._limit for value in worst], dtype=bool)
         result = machine(self._unbounded(largest), self._accumulator.width)
         if risky.any():
             result[risky] = self._one_by_one(self._data[risky], order)
