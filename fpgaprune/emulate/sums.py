@@ -13,6 +13,8 @@ from fpgaprune.fixed_arithmetic import WIDEST_MACHINE, Array, Codes, machine, ov
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 
 _BLOCK = 1024  # samples worked on at once where every product is rounded: the sums stay in the processor's cache
+_ONE_THREAD = 1 << 18  # multiplications below which OpenBLAS stays in one thread (interface/gemm.c)
+_LEAST_ROWS = 32
 _EXACT_FLOAT32 = 1 << 24
 _EXACT_FLOAT64 = 1 << 53
 
@@ -141,5 +143,13 @@ def exact_matmul(data: Array, weights: Array, largest: int) -> Array:
 
 
 def _float_matmul(data: Array, weights: Array, dtype: type) -> NDArray[np.int64]:
-    product: NDArray[np.int64] = (data.astype(dtype) @ weights.astype(dtype)).astype(np.int64)
-    return product
+    """The product in blocks that OpenBLAS computes in one thread: handing small ones to others costs more than they."""
+    right = weights.astype(dtype)
+    rows = _ONE_THREAD // max(1, weights.size)
+    if rows < _LEAST_ROWS:
+        whole: NDArray[np.int64] = (data.astype(dtype) @ right).astype(np.int64)
+        return whole
+    result = np.empty((len(data), weights.shape[1]), dtype=np.int64)
+    for first in range(0, len(data), rows):
+        result[first : first + rows] = data[first : first + rows].astype(dtype) @ right
+    return result
