@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fpgaprune.cli import main
 from fpgaprune.csim import build_simulation
-from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.design import LayerKind, LayerSpec, save_design
 from fpgaprune.design.network import Design
 from fpgaprune.emulate import emulate, trace
 from fpgaprune.errors import EmulationError
@@ -97,3 +98,16 @@ def test_layers_with_random_types_equal_c_simulation(
     assert len(compared) > 5
     for name in compared:
         np.testing.assert_array_equal(emulated[name], simulated[name], err_msg=name)
+
+
+def test_the_verb_writes_what_the_function_gives(tmp_path: Path) -> None:
+    kind = FixedPoint(8, 4)
+    start = LayerSpec("x", LayerKind.INPUT, (), (3,), (3,), kind)
+    relu = LayerSpec("act", LayerKind.ACTIVATION, ("x",), (3,), (3,), kind, operation="relu")
+    saved = save_design(Design("d", (start, relu), "io_parallel", ("act",)), tmp_path / "d.design.npz")
+    inputs = np.array([[-1.0, 0.53, 2.0]])
+    np.save(tmp_path / "in.npy", inputs)
+    with pytest.raises(SystemExit) as ended:
+        main(["emulate", str(saved), "--data", str(tmp_path / "in.npy"), "-o", str(tmp_path / "out.npy")])
+    assert ended.value.code == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), [[0.0, 0.5, 2.0]])
