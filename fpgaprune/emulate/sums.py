@@ -144,12 +144,12 @@ def exact_matmul(data: Array, weights: Array, largest: int) -> Array:
 
 def _float_matmul(data: Array, weights: Array, dtype: type) -> NDArray[np.int64]:
     """The product in blocks that OpenBLAS computes in one thread: handing small ones to others costs more than they."""
-    right = weights.astype(dtype)
+    right: Array = weights.astype(dtype)
     rows = _ONE_THREAD // max(1, weights.size)
     if rows < _LEAST_ROWS:
         whole: NDArray[np.int64] = (data.astype(dtype) @ right).astype(np.int64)
         return whole
-    result = np.empty((len(data), weights.shape[1]), dtype=np.int64)
+    result: NDArray[np.int64] = np.empty((len(data), weights.shape[1]), dtype=np.int64)
     for first in range(0, len(data), rows):
         result[first : first + rows] = data[first : first + rows].astype(dtype) @ right
     return result
