@@ -65,7 +65,7 @@ class LayerRow:
     layer: str
     key: str
     structure: Structure
-    reported_lut: int
+    reported: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -128,20 +128,32 @@ def _layers(design: Design, fabric: DesignFabric, report: SynthesisReport) -> li
         once = (layer.reuse_factor or 1) == 1 and layer.strategy in {None, Strategy.LATENCY}
         if layer.kind is not LayerKind.DENSE or not once or match is None or found is None:
             continue
-        lut = sum(known[name].used.lut or 0 for name in match.modules if name in known)
-        if lut and layer.weight is not None:
-            key = f"{layer.weight.values.tobytes().hex()[:4000]}{layer.input_precision}{lut}"
-            rows.append(LayerRow(layer.name, key, found.structure, lut))
+        used = [known[name].used for name in match.modules if name in known]
+        reported = {"lut": sum(u.lut or 0 for u in used), "ff": sum(u.ff or 0 for u in used)}
+        if reported["lut"] and layer.weight is not None:
+            key = f"{layer.weight.values.tobytes().hex()[:4000]}{layer.input_precision}{reported['lut']}"
+            rows.append(LayerRow(layer.name, key, found.structure, reported))
     return rows
 
 
 def samples_of(projects: Sequence[Project], resource: str) -> list[Sample]:
     """Projects whose report states the resource."""
     return [
-        Sample(p.name, p.repository, p.digest, p.fabric.regime, p.fabric.structure, float(reported))
+        Sample(p.name, p.repository, p.digest, p.fabric.structure, float(reported))
         for p in projects
         if (reported := p.reported[resource]) is not None
     ]
+
+
+def learned_from(projects: Sequence[Project], resource: str) -> list[Sample]:
+    """What prices are fitted to: projects, and for LUTs single dense layers as well."""
+    layers = [
+        Sample(p.name, p.repository, row.key, row.structure, float(row.reported["lut"]))
+        for p in projects
+        for row in p.layers
+        if resource == "lut"
+    ]
+    return samples_of(projects, resource) + layers
 
 
 def plain_regression(projects: Sequence[Project], resource: str) -> list[float]:
@@ -176,7 +188,7 @@ def _expected(rows: Sequence[Project], resource: str) -> list[float]:
         return [max(1.0, p.fabric.latency_cycles) for p in rows]
     if resource == "ii":
         return [max(1.0, p.fabric.ii) for p in rows]
-    return left_out(samples_of(rows, resource), PRIORS[resource])
+    return left_out(samples_of(rows, resource), learned_from(rows, resource), PRIORS[resource])
 
 
 def _set_error(pairs: Sequence[tuple[float, float]]) -> SetError:
@@ -188,15 +200,15 @@ def layer_errors(projects: Sequence[Project]) -> tuple[list[tuple[str, str, floa
     """Distinct dense layers (Latency, reuse factor 1): project, layer, expected and reported LUTs; and errors."""
     rows: list[tuple[str, str, float, int]] = []
     seen: set[str] = set()
-    samples = samples_of(projects, "lut")
+    samples = learned_from(projects, "lut")
     for repository in sorted({p.repository for p in projects}):
         prices = fit_prices([s for s in samples if s.repository != repository], PRIORS["lut"])
         for project in projects:
             for row in project.layers if project.repository == repository else ():
                 if row.key not in seen:
                     seen.add(row.key)
-                    expected = predict(Sample("", "", "", "", row.structure, 0.0), prices)
-                    rows.append((project.name, row.layer, expected, row.reported_lut))
+                    expected = predict(Sample("", "", "", row.structure, 0.0), prices)
+                    rows.append((project.name, row.layer, expected, row.reported["lut"]))
     return rows, [symmetric_error(expected, reported) for _, _, expected, reported in rows]
 
 
@@ -241,7 +253,7 @@ def write_model(projects: Sequence[Project], source: str) -> str:
     """The text of a model file fitted to all `projects`, with ranges from those left out."""
     text = [_WRITTEN.format(few=_FEW, source=json.dumps(source))]
     for resource in RESOURCES:
-        prices = fit_prices(samples_of(projects, resource), PRIORS[resource])
+        prices = fit_prices(learned_from(projects, resource), PRIORS[resource])
         text += [f"\n[prices.{resource}]", *(f"{term} = {price:.4g}" for term, price in prices.items())]
     for resource in (*RESOURCES, *TIMES):
         rows = [p for p in projects if p.reported[resource] is not None]
@@ -261,9 +273,10 @@ def write_model(projects: Sequence[Project], source: str) -> str:
 
 # 58 pairs of C and logic synthesis reports: median factor, 5 % and 95 % quantiles where stated.
 _VSYNTH: Final = """
-# Utilization after logic synthesis over that of C synthesis: 5 % and 95 % quantiles of 58 pairs of reports of public
-# hls4ml projects; the median is 0.47 for LUTs.
+# LUTs after logic synthesis over those of C synthesis: median, 5 % and 95 % quantiles of 58 pairs of reports of public
+# hls4ml projects.
 [vsynth.lut]
+median = 0.47
 low = 0.19
 high = 0.73
 count = 58"""

@@ -19,19 +19,26 @@ from fpgaprune.estimate.fabric import Structure
 # shift-add the same, multipliers and activations what their law says; the rest are orders of magnitude.
 PRIORS: Final[Mapping[str, Mapping[str, float]]] = {
     "lut": {
-        "adder_bits": 1.0, "adders": 1.5, "shift_bits": 1.0, "multiplier_lut": 1.0, "sharing_lut": 0.5,
+        "adder_lut": 1.0, "shift_lut": 1.0, "multiplier_lut": 1.0, "sharing_lut": 0.5,
         "activation_lut": 1.0, "softmax_values": 150.0, "delayed_values": 10.0, "lane_bits": 1.0, "lane_sum_bits": 1.0,
-        "gate_bits": 20.0, "window_bits": 1.0, "pooled_bits": 2.0, "stream_values": 20.0, "input_bits": 0.05,
-        "output_bits": 0.1, "layers": 100.0,
+        "selected_values": 45.0, "gate_bits": 20.0, "window_bits": 1.0, "pooled_bits": 2.0, "stream_values": 20.0,
+        "input_bits": 0.05, "output_bits": 0.1, "layers": 100.0,
     },
     "ff": {
-        "input_bits": 0.5, "output_bits": 1.0, "product_bits": 0.3, "pipeline_bits": 0.5, "delayed_bits": 0.5,
-        "fifo_ff": 1.0, "lane_bits": 2.0, "lane_sum_bits": 1.0, "gate_bits": 10.0, "window_bits": 1.0,
-        "pooled_bits": 1.0, "stream_values": 10.0, "softmax_values": 60.0, "layers": 50.0,
+        "pipeline_bits": 0.95, "shared_pipeline_bits": 0.75, "multiplier_ff": 1.0, "delayed_bits": 1.0,
+        "repeated_bits": 2.0, "input_bits": 0.4, "output_bits": 0.7, "fifo_ff": 1.0, "lane_bits": 1.0,
+        "lane_sum_bits": 1.0, "gate_bits": 10.0, "window_bits": 1.0, "pooled_bits": 1.0, "stream_values": 10.0,
+        "stream_bits": 0.5, "softmax_values": 60.0, "layers": 50.0,
     },
     "bram_18k": {"bram_18k": 1.0},
 }  # fmt: skip
 STIFFNESS: Final = 0.005
+# Laws read off single operators give way less than orders of magnitude.
+_LAWS: Final = frozenset({
+    "adder_lut", "shift_lut", "multiplier_lut", "fifo_ff", "bram_18k", "pipeline_bits", "shared_pipeline_bits",
+    "multiplier_ff",
+})  # fmt: skip
+_FIRMER: Final = 40.0
 _ROUNDS: Final = 400
 
 
@@ -42,7 +49,6 @@ class Sample:
     project: str
     repository: str
     digest: str
-    regime: str
     structure: Structure
     reported: float
 
@@ -56,7 +62,8 @@ def fit_prices(samples: Sequence[Sample], priors: Mapping[str, float]) -> dict[s
     amounts = np.array([[getattr(sample.structure, term) for term in priors] for sample in used])
     relative = amounts * prior / np.array([sample.reported for sample in used])[:, None]
     weights = np.sqrt(_weights(used))
-    factors = _nonnegative(relative * weights[:, None], weights, STIFFNESS * len(used) / 20)
+    stiffness = np.array([_FIRMER if term in _LAWS else 1.0 for term in priors]) * STIFFNESS * len(used) / 20
+    factors = _nonnegative(relative * weights[:, None], weights, stiffness)
     return dict(zip(priors, (factors * prior).tolist(), strict=True))
 
 
@@ -69,9 +76,11 @@ def _weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
     )
 
 
-def _nonnegative(matrix: NDArray[np.float64], goal: NDArray[np.float64], stiffness: float) -> NDArray[np.float64]:
+def _nonnegative(
+    matrix: NDArray[np.float64], goal: NDArray[np.float64], stiffness: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Least squares with factors that are not negative and stay near one, one coordinate at a time."""
-    gram = matrix.T @ matrix + stiffness * np.eye(matrix.shape[1])
+    gram = matrix.T @ matrix + np.diag(stiffness)
     right = matrix.T @ goal + stiffness
     found = np.ones(matrix.shape[1])
     for _ in range(_ROUNDS):
@@ -86,11 +95,11 @@ def predict(sample: Sample, prices: Mapping[str, float]) -> float:
     return sum(price * float(getattr(sample.structure, term)) for term, price in prices.items())
 
 
-def left_out(samples: Sequence[Sample], priors: Mapping[str, float]) -> list[float]:
-    """For every sample what the fit to all *other* repositories expects."""
+def left_out(samples: Sequence[Sample], learned: Sequence[Sample], priors: Mapping[str, float]) -> list[float]:
+    """For every sample what the fit to all `learned` of *other* repositories expects."""
     found = {}
     for repository in sorted({sample.repository for sample in samples}):
-        prices = fit_prices([s for s in samples if s.repository != repository], priors)
+        prices = fit_prices([s for s in learned if s.repository != repository], priors)
         found.update({id(s): predict(s, prices) for s in samples if s.repository == repository})
     return [found[id(sample)] for sample in samples]
 

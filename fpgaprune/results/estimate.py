@@ -43,6 +43,7 @@ class Fabric:
     uram: Expected | None = None
     latency_cycles: Expected | None = None
     ii: Expected | None = None
+    lut_after_synthesis: Expected | None = None  # of a whole design: what logic synthesis makes of `lut`
     doubt: str | None = None
 
     def json(self) -> dict[str, Any]:
@@ -50,7 +51,7 @@ class Fabric:
         return {name: None if (value := getattr(self, name)) is None else value.json() for name in FABRIC_FIELDS}
 
 
-FABRIC_FIELDS = ("lut", "ff", "bram_18k", "uram", "latency_cycles", "ii")
+FABRIC_FIELDS = ("lut", "ff", "bram_18k", "uram", "latency_cycles", "ii", "lut_after_synthesis")
 NOT_ESTIMATED = Fabric()
 
 
@@ -139,6 +140,12 @@ class Estimate:
         }
 
 
+def _layer_fabric_json(fabric: Fabric) -> dict[str, Any]:
+    found = fabric.json()
+    del found["lut_after_synthesis"]  # known of whole designs only
+    return found
+
+
 def _rounded(share: float | None) -> float | None:
     return None if share is None else round(share, 4)
 
@@ -153,7 +160,7 @@ def _layer_json(layer: LayerEstimate) -> dict[str, Any]:
         "weights": layer.weights,
         "zeros": layer.zeros,
         "first_order_dsp": layer.first_order_dsp,
-        **layer.fabric.json(),
+        **_layer_fabric_json(layer.fabric),
         "complexity": None if layer.complexity is None else layer.complexity.json(),
         "strategy": layer.strategy,
         "reuse_factor": layer.reuse_factor,

@@ -20,7 +20,7 @@ class ConstantProducts:
 
     `shift_adds` adders and subtracters of `shift_bits` bits in all; `multipliers` multiplications that need more;
     `multiplier_lut` what those take in LUTs;
-    `products` all distinct products but zero.
+    `products` all distinct products but zero, `bits` of their results.
     """
 
     shift_adds: float
@@ -28,6 +28,7 @@ class ConstantProducts:
     multipliers: int
     multiplier_lut: float
     products: int
+    bits: float
 
 
 def count_constants(
@@ -48,7 +49,7 @@ def count_constants(
     values, counts = _distinct(codes)
     values, counts = values[values != 0], counts[values != 0]
     if not values.size:
-        return ConstantProducts(0.0, 0.0, 0, 0.0, 0)
+        return ConstantProducts(0.0, 0.0, 0, 0.0, 0, 0.0)
     digits = csd_digits(values)
     magnitude = np.abs(values)
     length = np.frexp(magnitude.astype(np.float64))[1].astype(np.int64)
@@ -68,6 +69,7 @@ def count_constants(
         multipliers=int(counts[hard].sum()),
         multiplier_lut=float(prices[np.minimum(length[hard], prices.size - 1)] @ counts[hard]),
         products=int(counts.sum()),
+        bits=float(result @ counts),
     )
 
 

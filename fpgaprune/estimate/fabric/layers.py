@@ -71,14 +71,12 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
     )
     structure, timing = describe_product(product, context.pricing, clock)
     output = layer.output_precision or product.accumulator
-    structure += Structure(
-        output_bits=float(layer.output_size * output.width) if not context.streams else 0.0, layers=1
-    )
     if not context.streams:
+        structure += Structure(output_bits=float(layer.output_size * output.width))
         passes = ceil(layer.positions / copies) if convolution else 1
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
         return LayerFabric(structure, cycles, max(timing.ii, passes))
-    structure += _stream(layer, output)
+    structure += _stream(layer, output) + Structure(layers=1)
     if not convolution:
         packs = _packs(layer, context)
         cycles = timing.edges + packs + (5 if product.folds else 6)
@@ -111,6 +109,7 @@ def _streamed_convolution(
         size + sum(geometry.padding[axis] if geometry is not None and axis < len(geometry.padding) else (0, 0))
         for axis, size in enumerate(sizes)
     ]
+    structure = replace(structure, input_bits=0.0)  # the window's registers hold them
     if layer.operation != "pointwise":
         structure += Structure(window_bits=float(_window_bits(kernel, padded, channels, data.width)))
     cycles = prod(padded) * turn + (edges if turn == 1 else 0) + 3
@@ -131,7 +130,7 @@ def _stream(layer: LayerSpec, output: FixedPoint) -> Structure:
     width = output.width
     return Structure(
         stream_values=float(channels),
-        output_bits=float(channels * width),
+        stream_bits=float(channels * width),
         fifo_ff=float(channels * fifo_ff(depth, width)),
         bram_18k=float(channels * fifo_bram(depth, width)),
     )
@@ -228,6 +227,8 @@ def _softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | 
     width = 18 if table is None else table.precision.width
     size = 1024 if table is None else table.size
     ports = ceil(values / 2) + 1 if not context.streams else 2
+    if context.rules.tool == "vitis_hls":
+        ports = values
     structure = Structure(
         softmax_values=float(values),
         output_bits=float(values * output.width),
@@ -269,7 +270,7 @@ def _batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric
         copies=1 if context.streams else max(1, values // max(1, scale.size)),
     )
     structure, timing = describe_product(product, context.pricing, clock)
-    structure = replace(structure, adder_bits=float(values * output.width), adders=float(values), input_bits=0.0)
+    structure = replace(structure, adder_lut=clock.adders.lut(values * output.width, values), input_bits=0.0)
     structure += Structure(output_bits=float(values * output.width))
     found = _passing(layer, context, structure, output, clock.edges(1, multiplies=True))
     if context.streams and timing.ii > 1:
@@ -345,7 +346,9 @@ def _recurrent(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric 
     folded = context.folds(layer)
     step = 8 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
     cycles = max(1, layer.positions) * step + 1
-    return LayerFabric(total + Structure(layers=1), cycles, cycles)
+    if layer.attributes.get("return_sequences"):
+        total += Structure(input_bits=float(layer.output_size * state.width))
+    return LayerFabric(total, cycles, cycles)
 
 
 def _gate_product(layer: LayerSpec, name: str, source: FixedPoint, context: Context) -> MatrixProduct | None:

@@ -36,7 +36,8 @@ class FabricModel:
     prices: Mapping[str, Mapping[str, float]]
     ranges: Mapping[str, Mapping[str, Range]]
     source: str
-    vsynth_factors: Mapping[str, Range]  # utilization after logic synthesis over that of C synthesis
+    vsynth_lut: float  # median of LUTs after logic synthesis over those of C synthesis
+    vsynth_lut_range: Range
 
     def expect(self, resource: str, structure: Structure) -> float:
         """Expected count of `resource` (lut, ff, bram_18k) for a structure."""
@@ -46,6 +47,18 @@ class FabricModel:
         """`value` with the range of its regime, or of all of them together where that has too few reports."""
         ranges = self.ranges[resource]
         return ranges.get(regime, ranges["all"]).around(value)
+
+    def after_synthesis(self, lut: Expected | None) -> Expected | None:
+        """LUTs that logic synthesis leaves of those C synthesis expects."""
+        if lut is None:
+            return None
+        factors = self.vsynth_lut_range
+        return Expected(
+            round(lut.value * self.vsynth_lut),
+            round(lut.value * factors.low),
+            round(lut.value * factors.high),
+            COVERAGE,
+        )
 
 
 @cache
@@ -62,7 +75,8 @@ def read_model(text: str) -> FabricModel:
         prices=data["prices"],
         ranges={name: _ranges(found) for name, found in data["ranges"].items()},
         source=data["source"],
-        vsynth_factors=_ranges(data["vsynth"]),
+        vsynth_lut=float(data["vsynth"]["lut"]["median"]),
+        vsynth_lut_range=_ranges(data["vsynth"])["lut"],
     )
 
 

@@ -1,7 +1,7 @@
 """Layers put together: sums of structure, and the time from the first input to the last output."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fpgaprune.design import Design, LayerKind, Strategy
 from fpgaprune.device import Device
@@ -35,7 +35,7 @@ class DesignFabric:
 
 def describe_design(design: Design, context: Context, device: Device) -> DesignFabric:
     """Structure and timing, without any fitted number."""
-    clock = build_clock(context.rules.tool, device, design.target.clock_ns)
+    clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     known = [found for found in layers.values() if found is not None]
     structure = sum((found.structure for found in known), NOTHING)
@@ -84,7 +84,7 @@ def estimate_fabric(
     if described.unknown:
         return layers, Fabric(doubt=f"not estimated: {', '.join(described.unknown)}")
     total = _fabric(described.structure, described.latency_cycles, described.ii, described, model)
-    return layers, total
+    return layers, replace(total, lut_after_synthesis=model.after_synthesis(total.lut))
 
 
 def _fabric(structure: Structure, latency: float, ii: float, described: DesignFabric, model: FabricModel) -> Fabric:

@@ -5,6 +5,7 @@ Register, Memory and FIFO) of 112 public hls4ml projects, Vivado HLS 2016.4-2020
 rows the laws were read from are in the project's tests (`tests/data/operator_prices.csv`).
 """
 
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -18,31 +19,73 @@ _VITIS_7SERIES_8 = 62  # Vitis HLS 2021.1, 7-series: 8 x 5 to 9 x 8 bits alike
 # Comparison of 16 bits with a constant or with each other; the tools and families differ in it.
 _COMPARE_VIVADO = ((2, 8), (4, 9), (8, 11), (16, 13), (25, 18), (32, 20), (64, 29))
 
-_BRAM_BITS, _BRAM_WORDS = 36, 512  # a BRAM18 as a single-port memory, AMD UG473: 512 x 36 up to 16 K x 1
+# A BRAM18 as a memory, AMD UG473: words x bits.
+_BRAM_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 _FIFO_BITS, _FIFO_WORDS = 18, 1024
 _SMALL_MEMORY = 1024  # bits up to which memories and FIFOs stay out of block RAM
 
 
-def adder_lut(width: ArrayLike) -> NDArray[np.float64]:
-    """LUTs of one addition or subtraction of `width` result bits on its own: one a bit.
+@dataclass(frozen=True)
+class AdderPrice:
+    """LUTs of the adders of a tree: `per_bit` for every bit of a result, `each` besides; of shift-adds: `each_shift`.
 
-    What a tool adds or takes off (7 LUTs where it prices a carry chain alone, half where two adders become one of
-    three operands) depends on its version and on how it pairs adders, and is part of the fitted model.
+    An adder on its own and one that became part of an adder of three operands are priced apart; about two of three in
+    a balanced tree do. (single, paired) at 16 bits are (23, 16) in most versions, (16, 18) in Vivado HLS 2019.2 on
+    UltraScale+, (23, 8) there on Zynq-7000, (16, 16) in Vitis HLS 2021.1 on Zynq-7000, and (16, 8) before 2019.
     """
-    return np.asarray(width, dtype=np.float64)
+
+    per_bit: float
+    each: float
+    each_shift: float
+
+    def shift_lut(self, bits: float, count: float) -> float:
+        """LUTs of `count` additions and subtractions of shifted data, `bits` result bits in all."""
+        return bits + self.each_shift * count
+
+    def lut(self, bits: float, count: float) -> float:
+        """LUTs of `count` adders of `bits` result bits in all."""
+        return self.per_bit * bits + self.each * count
 
 
-def fabric_multiplier_lut(width_a: int, width_b: int) -> float:
+_USUAL_ADDER = AdderPrice(1.0, 7 / 3, 7 / 3)
+
+
+def adder_price(tool: str, version: str | None, series: str, family: str) -> AdderPrice:
+    """The price of tree adders; that of most versions where the version is not known."""
+    year = (version or "")[:4]
+    if tool == "vivado_hls":
+        if year and year < "2019":
+            return AdderPrice(2 / 3, 0.0, -6.0)
+        if (version or "").startswith("2019.2"):
+            if series == "ultrascale+":
+                return AdderPrice(1.0, 0.8, -2.0)
+            if family == "zynq":
+                return AdderPrice(2 / 3, 7 / 3, 7.0)
+    if tool == "vitis_hls" and year and year <= "2021" and series == "7series":
+        return AdderPrice(1.0, 0.5, 0.5)
+    return _USUAL_ADDER
+
+
+def fabric_multiplier_lut(
+    width_a: int, width_b: int, *, tool: str = "vivado_hls", series: str = "ultrascale+"
+) -> float:
     """LUTs of a multiplication of `width_a` by `width_b` bits that stays in LUTs."""
     widest = max(width_a, width_b)
+    if tool == "vitis_hls" and series == "7series" and 8 <= widest <= 9:
+        return float(_VITIS_7SERIES_8)
     bits, luts = zip(*_FABRIC_MULTIPLIER, strict=True)
     if widest > bits[-1]:
         return float(luts[-1] * (widest / bits[-1]) ** 2)
     return float(np.interp(widest, bits, luts))
 
 
-def dsp_multiplier_lut(block_a_bits: int) -> float:
-    """LUTs beside a combinational multiplication in DSPs: 6 on a 25-bit port (7-series), 5 on a 27-bit one."""
+def dsp_multiplier_lut(block_a_bits: int, blocks: int = 1) -> float:
+    """LUTs beside a multiplication in DSPs: 6 on a 25-bit port (7-series), 5 on a 27-bit one.
+
+    Four blocks take 49 (72 products of 32 bits, Vivado HLS 2018.2).
+    """
+    if blocks >= 4:
+        return 49.0
     return 6.0 if block_a_bits <= 25 else 5.0
 
 
@@ -72,7 +115,7 @@ def memory_bram(words: int, bits: int) -> int:
     """BRAM18 blocks of a read-only table or a weight memory of `words` words of `bits` bits."""
     if words * bits <= _SMALL_MEMORY:
         return 0
-    return ceil(bits / _BRAM_BITS) * ceil(words / _BRAM_WORDS)
+    return min(ceil(bits / wide) * ceil(words / deep) for deep, wide in _BRAM_SHAPES)
 
 
 def fifo_bram(depth: int, bits: int) -> int:

@@ -52,7 +52,7 @@ def describe_product(product: MatrixProduct, pricing: Pricing, clock: Clock) -> 
     """What the product is made of, and its timing."""
     if product.folds or product.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
         return _folded(product, pricing, clock)
-    return _lanes(product, pricing)
+    return _lanes(product, pricing, clock)
 
 
 def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
@@ -72,7 +72,7 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     constants = count_constants(
         product.codes,
         data.width,
-        _multiplier_prices(pricing, data.width),
+        _multiplier_prices(pricing, data.width, clock.series),
         free_digits=pricing.rules.free_digits,
         negates=dropped > 0,
     )
@@ -81,20 +81,24 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     shared = min(wanted, max(1, product.limit or 1)) if limited else wanted
     turns = ceil(wanted / shared) if shared else 1
     levels = trees.count_deepest if chained else trees.levels
-    edges = clock.edges(levels * (_CHAIN_SHARE if chained else 1.0), multiplies=wanted > 0) + turns - 1
+    base = clock.edges(levels * (_CHAIN_SHARE if chained else 1.0), multiplies=wanted > 0)
+    edges = base + turns - 1
     copies = product.copies
-    pipeline, delayed = _registers(product, trees, clock, edges=edges, chained=chained, multiplies=wanted > 0)
+    distinct_bits = max(0.0, constants.bits - dropped * constants.products)
+    waiting = min(distinct_bits, trees.live_bits[0])
+    pipeline, delayed = _registers(product, trees, clock, waiting, edges=base, chained=chained, multiplies=wanted > 0)
     adder_bits = trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits
     structure = Structure(
-        adder_bits=copies * adder_bits,
-        adders=copies * trees.count,
-        shift_bits=copies * constants.shift_bits,
+        adder_lut=copies * clock.adders.lut(adder_bits, trees.count),
+        shift_lut=copies * clock.adders.shift_lut(constants.shift_bits, constants.shift_adds),
         multiplier_lut=copies * constants.multiplier_lut * (shared / wanted if wanted else 1.0),
         sharing_lut=copies * 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0,
         input_bits=copies * product.codes.shape[0] * data.width,
-        product_bits=copies * trees.live_bits[0],
-        pipeline_bits=copies * pipeline,
+        pipeline_bits=copies * pipeline if product.reuse_factor == 1 else 0.0,
+        shared_pipeline_bits=copies * max(pipeline, waiting * (turns > 1)) if product.reuse_factor > 1 else 0.0,
+        multiplier_ff=copies * shared * _multiplier_ff(data.width, weight.precision.width, pricing, clock),
         delayed_bits=copies * delayed,
+        repeated_bits=copies * delayed / product.reuse_factor,
         delayed_values=copies * constants.products / product.reuse_factor if chained else 0.0,
     )
     return structure, ProductTiming(edges, max(1, min(product.reuse_factor, edges + 1), turns))
@@ -106,16 +110,26 @@ _CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's,
 
 
 def _registers(
-    product: MatrixProduct, trees: Trees, clock: Clock, *, edges: int, chained: bool, multiplies: bool
+    product: MatrixProduct,
+    trees: Trees,
+    clock: Clock,
+    waiting: float,
+    *,
+    edges: int,
+    chained: bool,
+    multiplies: bool,
 ) -> tuple[float, float]:
-    """Bits in registers at the clock edges inside, and, in chains, bits x cycles that operands wait."""
+    """Bits in registers at the clock edges inside, and, in chains, of operands that wait; `waiting` of all products."""
     if chained:
-        return edges * trees.live_bits[-1], trees.live_bits[0]
+        return edges * trees.live_bits[-1], waiting
     held = 0.0
     inputs = product.codes.shape[0] * product.data.width
     for edge in range(1, edges + 1):
         level = clock.level_at(edge, multiplies=multiplies)
-        held += inputs if level is None else trees.live_bits[min(level, len(trees.live_bits) - 1)]
+        if level is None:
+            held += inputs
+        else:
+            held += min(waiting, trees.live_bits[0]) if level == 0 else trees.live_bits[min(level, trees.levels)]
     return held, 0.0
 
 
@@ -128,22 +142,37 @@ def _bias_widths(bias: Parameter | None, accumulator: FixedPoint) -> NDArray[np.
     return np.where(steps > 0, widths + 1, 0)
 
 
-def _multiplier_prices(pricing: Pricing, width: int) -> NDArray[np.float64]:
+def _multiplier_prices(pricing: Pricing, width: int, series: str) -> NDArray[np.float64]:
     """LUTs of data of `width` bits times a constant, by the constant's bits without its sign."""
-    beside = dsp_multiplier_lut(pricing.block.a_bits)
-    if pricing.rules.tool == "vitis_hls" and pricing.block.a_bits <= 25:
-        beside = 0.0  # pipelined, in every report of that pair
-    prices = np.array([fabric_multiplier_lut(width, bits + 1) for bits in range(_MOST_BITS)])
+    # Pipelined, without any LUT, in every report of Vitis HLS on 7-series.
+    pipelined = pricing.rules.tool == "vitis_hls" and pricing.block.a_bits <= 25
+    prices = np.array(
+        [fabric_multiplier_lut(width, bits + 1, tool=pricing.rules.tool, series=series) for bits in range(_MOST_BITS)]
+    )
     if pricing.implementation == "fabric":
         return prices
     for bits in range(prices.size):
         # Products that are wide in one operand and small in the other are priced like those in DSPs.
-        if pricing.dsp(width, bits + 1) or max(width, bits + 1) >= pricing.rules.min_wide:
-            prices[bits] = beside
+        blocks = pricing.constant(width, bits, positive=True)[1]
+        if blocks or max(width, bits + 1) >= pricing.rules.min_wide:
+            prices[bits] = 0.0 if pipelined else dsp_multiplier_lut(pricing.block.a_bits, blocks)
     return prices
 
 
-def _lanes(product: MatrixProduct, pricing: Pricing) -> tuple[Structure, ProductTiming]:
+def _multiplier_ff(data: int, weight: int, pricing: Pricing, clock: Clock) -> float:
+    """Flip-flops inside one multiplication in DSPs that takes longer than a clock period: 4 a bit of its data and 3.
+
+    165 of four blocks (72 products of 32 bits, Vivado HLS 2018.2). None in Vitis HLS, which pipelines inside the DSP.
+    """
+    blocks = pricing.dsp(data, weight)
+    if pricing.rules.tool != "vivado_hls" or not blocks:
+        return 0.0
+    if blocks >= 4:
+        return 165.0
+    return 4.0 * data + 3.0 if clock.delays.multiply_ns > clock.usable_ns else 0.0
+
+
+def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
     """A multiplier per `reuse_factor` weights, which come from memory one after the other."""
     inputs, outputs = product.codes.shape
     lanes = ceil(product.codes.size / product.reuse_factor)
@@ -154,10 +183,10 @@ def _lanes(product: MatrixProduct, pricing: Pricing) -> tuple[Structure, Product
         multiplier_lut=copies * lanes * price,
         lane_bits=copies * lanes * data,
         lane_sum_bits=copies * lanes * total,
+        selected_values=copies * inputs,
         input_bits=copies * inputs * data,
-        product_bits=copies * outputs * total,
+        multiplier_ff=copies * lanes * _multiplier_ff(data, width, pricing, clock),
         bram_18k=float(copies * memory_bram(product.reuse_factor, lanes * width)),
-        pipeline_bits=copies * lanes * (data + width),
     )
     turns = product.reuse_factor
     return structure, ProductTiming(turns + 1 + levels_of(lanes / outputs) // 4, turns)

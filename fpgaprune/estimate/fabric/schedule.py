@@ -11,6 +11,7 @@ from math import ceil, floor
 from types import MappingProxyType
 
 from fpgaprune.device import Device
+from fpgaprune.estimate.fabric.prices import AdderPrice, adder_price
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Clock:
 
     delays: Delays
     usable_ns: float
+    adders: AdderPrice
+    series: str
 
     def edges(self, levels: float, *, multiplies: bool) -> int:
         """Clock edges between the inputs of a tree of `levels` additions and its result."""
@@ -68,13 +71,19 @@ class Clock:
 
 
 def build_clock(
-    tool: str, device: Device, clock_ns: float | None, delays: Mapping[tuple[str, str], Delays] = DELAYS
+    tool: str,
+    version: str | None,
+    device: Device,
+    clock_ns: float | None,
+    delays: Mapping[tuple[str, str], Delays] = DELAYS,
 ) -> Clock:
     """The clock of a design; Vitis HLS' delays for tools that have none."""
     found = delays.get((tool, series_of(device))) or DELAYS["vitis_hls", series_of(device)]
     if device.speed_grade == 1:
         found = Delays(found.multiply_ns * _SLOW_GRADE, found.add_ns * _SLOW_GRADE, found.uncertainty)
-    return Clock(found, (clock_ns or DEFAULT_CLOCK_NS) * (1 - found.uncertainty))
+    series = series_of(device)
+    usable_ns = (clock_ns or DEFAULT_CLOCK_NS) * (1 - found.uncertainty)
+    return Clock(found, usable_ns, adder_price(tool, version, series, device.family), series)
 
 
 def levels_of(summands: float) -> int:
