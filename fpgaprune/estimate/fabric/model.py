@@ -21,10 +21,10 @@ class Range:
     high: float
     count: int
 
-    def around(self, value: float) -> Expected:
-        """The expected count with its range."""
+    def around(self, value: float, least: int = 0) -> Expected:
+        """The expected count with its range, which does not begin below `least`."""
         middle = max(0, round(value))
-        low = max(0, round(value * self.low) - (1 if value < SMALL else 0))
+        low = max(least, round(value * self.low) - (1 if value < SMALL else 0))
         high = round(value * self.high) + (1 if value < SMALL else 0)
         return Expected(middle, min(low, middle), max(high, middle), COVERAGE)
 
@@ -46,7 +46,7 @@ class FabricModel:
     def around(self, resource: str, regime: str, value: float) -> Expected:
         """`value` with the range of its regime, or of all of them together where that has too few reports."""
         ranges = self.ranges[resource]
-        return ranges.get(regime, ranges["all"]).around(value)
+        return ranges.get(regime, ranges["all"]).around(value, 1 if resource == "ii" else 0)
 
     def after_synthesis(self, lut: Expected | None) -> Expected | None:
         """LUTs that logic synthesis leaves of those C synthesis expects."""
