@@ -76,6 +76,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         passes = ceil(layer.positions / copies) if convolution else 1
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
         return LayerFabric(structure, cycles, max(timing.ii, passes))
+    structure = replace(structure, shared_pipeline_bits=0.0, streamed_pipeline_bits=structure.shared_pipeline_bits)
     structure += _stream(layer, output) + Structure(layers=1)
     if not convolution:
         packs = _packs(layer, context)
@@ -109,7 +110,7 @@ def _streamed_convolution(
         size + sum(geometry.padding[axis] if geometry is not None and axis < len(geometry.padding) else (0, 0))
         for axis, size in enumerate(sizes)
     ]
-    structure = replace(structure, input_bits=0.0)  # the window's registers hold them
+    structure = replace(structure, input_bits=0.0, held_bits=0.0)  # the window's registers hold them
     if layer.operation != "pointwise":
         structure += Structure(window_bits=float(_window_bits(kernel, padded, channels, data.width)))
     cycles = prod(padded) * turn + (edges if turn == 1 else 0) + 3
@@ -347,7 +348,7 @@ def _recurrent(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric 
     step = 8 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
     cycles = max(1, layer.positions) * step + 1
     if layer.attributes.get("return_sequences"):
-        total += Structure(input_bits=float(layer.output_size * state.width))
+        total += Structure(held_bits=float(layer.output_size * state.width))
     return LayerFabric(total, cycles, cycles)
 
 

@@ -184,7 +184,7 @@ def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Stru
         lane_bits=copies * lanes * data,
         lane_sum_bits=copies * lanes * total,
         selected_values=copies * inputs,
-        input_bits=copies * inputs * data,
+        held_bits=copies * inputs * data,
         multiplier_ff=copies * lanes * _multiplier_ff(data, width, pricing, clock),
         bram_18k=float(copies * memory_bram(product.reuse_factor, lanes * width)),
     )

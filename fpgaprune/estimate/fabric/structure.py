@@ -28,6 +28,8 @@ class Structure:
     output_bits: float = 0.0
     pipeline_bits: float = 0.0  # bits alive at the clock edges inside a layer that starts every cycle
     shared_pipeline_bits: float = 0.0  # ... that starts every few cycles: registers serve several edges
+    streamed_pipeline_bits: float = 0.0  # ... and takes its data from a stream
+    held_bits: float = 0.0  # inputs that time-multiplexed products keep until all have been used
     multiplier_ff: float = 0.0  # inside pipelined multipliers
     delayed_bits: float = 0.0  # operands of chains, which wait for their turn
     repeated_bits: float = 0.0  # the same over the reuse factor: at 1 every one waits several times over
