@@ -26,9 +26,9 @@ PRIORS: Final[Mapping[str, Mapping[str, float]]] = {
     },
     "ff": {
         "pipeline_bits": 0.95, "shared_pipeline_bits": 0.75, "multiplier_ff": 1.0, "delayed_bits": 1.0,
-        "repeated_bits": 2.0, "streamed_pipeline_bits": 0.5, "held_bits": 1.5, "input_bits": 0.4, "output_bits": 0.7, "fifo_ff": 1.0, "lane_bits": 1.0,
-        "lane_sum_bits": 1.0, "gate_bits": 10.0, "window_bits": 1.0, "pooled_bits": 1.0, "stream_values": 10.0,
-        "stream_bits": 0.5, "softmax_values": 60.0, "layers": 50.0,
+        "repeated_bits": 2.0, "streamed_pipeline_bits": 0.5, "held_bits": 1.5, "input_bits": 0.4, "output_bits": 0.7,
+        "fifo_ff": 1.0, "lane_bits": 1.0, "lane_sum_bits": 1.0, "gate_bits": 10.0, "window_bits": 1.0,
+        "pooled_bits": 1.0, "stream_values": 10.0, "stream_bits": 0.5, "softmax_values": 60.0, "layers": 50.0,
     },
     "bram_18k": {"bram_18k": 1.0},
 }  # fmt: skip

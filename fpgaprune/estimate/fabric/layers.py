@@ -235,8 +235,10 @@ def _softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | 
         output_bits=float(values * output.width),
         bram_18k=float(ports * memory_bram(size, width)),
     )
-    cycles = clock.edges(levels_for(values), multiplies=True) + 2
-    cycles += clock.edges(levels_for(values), multiplies=False)
+    # Two tables and a normalization; before them `stable` finds the largest value, a comparison and a choice a level.
+    cycles = clock.edges(levels_for(values), multiplies=True) + 3
+    if layer.operation == "stable":
+        cycles += clock.edges(2 * levels_for(values), multiplies=False)
     if not context.streams:
         return LayerFabric(structure, cycles, 1.0)
     reuse_factor = context.reuse_factor(layer)
@@ -345,7 +347,7 @@ def _recurrent(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric 
         total += _gates(layer, state, layer.accumulator_precision or state, prefix)
     # A step takes 11 cycles on UltraScale+ and 17 on 7-series beside the turns of its multipliers (12 layers).
     folded = context.folds(layer)
-    step = 8 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
+    step = 11 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
     cycles = max(1, layer.positions) * step + 1
     if layer.attributes.get("return_sequences"):
         total += Structure(held_bits=float(layer.output_size * state.width))

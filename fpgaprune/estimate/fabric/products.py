@@ -95,7 +95,7 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
         sharing_lut=copies * 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0,
         input_bits=copies * product.codes.shape[0] * data.width,
         pipeline_bits=copies * pipeline if product.reuse_factor == 1 else 0.0,
-        shared_pipeline_bits=copies * max(pipeline, waiting * (turns > 1)) if product.reuse_factor > 1 else 0.0,
+        shared_pipeline_bits=copies * max(pipeline, waiting * (turns > 2)) if product.reuse_factor > 1 else 0.0,
         multiplier_ff=copies * shared * _multiplier_ff(data.width, weight.precision.width, pricing, clock),
         delayed_bits=copies * delayed,
         repeated_bits=copies * delayed / product.reuse_factor,
