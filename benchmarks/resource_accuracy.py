@@ -3,9 +3,11 @@
     python -m benchmarks.resource_accuracy DIR [--status STATUS.json] [--write model.toml]
 
 `DIR` is a folder of projects as `benchmarks.dsp_accuracy` takes it. Whatever is fitted is fitted without the project's
-own repository (the part of a folder's name before `__`). Beside it stands a plain regression of the same kind: on the
-number of weights and on weights x (weight bits, data bits), fitted and left out alike. Errors are symmetric: |a - b|
-over their mean. `meta.json` is read for tool, version and part alone. `--write` puts prices fitted to all projects, and
+own repository (the part of a folder's name before `__`). Not fitted, and so not left out: the prices of operators
+and the delays that `fpgaprune.estimate.fabric` states with their sources, which were read from the same reports, by
+tool, version and series; latency and interval rest on those alone. Beside it stands a plain regression, in logarithms
+on the number of weights and on weights x weight bits x data bits, fitted and left out alike.
+Errors are symmetric: |a - b| over their mean. `meta.json` is read for tool, version and part alone. `--write` puts prices fitted to all projects, and
 ranges from the errors of those left out, into a file. The last line is JSON.
 """
 
@@ -157,7 +159,7 @@ def learned_from(projects: Sequence[Project], resource: str) -> list[Sample]:
 
 
 def plain_regression(projects: Sequence[Project], resource: str) -> list[float]:
-    """The reference: log(count) against log(weights) and log(weights x bits), reuse apart; own repository left out."""
+    """The reference: log(count) against log(weights) and log(weights x bits); own repository left out."""
     rows = [p for p in projects if p.reported[resource] is not None]
     features = np.array([[1.0, np.log(max(p.weights, 1)), np.log(max(p.weight_bits, 1.0))] for p in rows])
     goal = np.log(np.maximum([float(p.reported[resource] or 0) for p in rows], 1.0))

@@ -1,33 +1,25 @@
 """Structure and timing of every kind of layer."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, prod
 from types import MappingProxyType
 
 import numpy as np
 
-from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
+from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.prices import compare_lut, fifo_bram, fifo_ff, memory_bram, select_lut
-from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product
+from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
-from fpgaprune.estimate.fabric.structure import NOTHING, Structure
-from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint, Overflow, Rounding
+from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
+from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 
 _TABLES = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 _CONVOLUTIONS = frozenset({
     LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
 })  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LayerFabric:
-    """One layer: its structure, the cycles it takes and the cycles until it can start again."""
-
-    structure: Structure
-    latency_cycles: float
-    ii: float
 
 
 LayerDescription = Callable[[LayerSpec, Context, Clock], LayerFabric | None]
@@ -45,7 +37,7 @@ def _wires(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric:  # 
 
 def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
     weight, data = layer.weight, context.input_type(layer)
-    if weight is None or data is None or _too_wide(weight):
+    if weight is None or data is None or too_wide(weight):
         return None
     codes = context.dense_codes.get(layer.name)
     if codes is None:
@@ -155,10 +147,6 @@ def _limit(layer: LayerSpec, size: int) -> int | None:
     return ceil(size / reuse_factor) - zeros // reuse_factor
 
 
-def _too_wide(parameter: Parameter) -> bool:
-    return parameter.encoding is Encoding.FIXED and parameter.precision.width > EXACT_WIDTH
-
-
 def _side_by_side(layer: LayerSpec, context: Context) -> int:
     """Values computed at once: channels in a stream, all of them else."""
     shape = layer.output_shape
@@ -255,7 +243,7 @@ def levels_for(values: int) -> float:
 
 def _batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
     weight, data = layer.weight, context.input_type(layer)
-    if weight is None or data is None or _too_wide(weight):
+    if weight is None or data is None or too_wide(weight):
         return None
     output = layer.output_precision or data
     values = _side_by_side(layer, context)
@@ -329,65 +317,6 @@ def _moved(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | No
     return LayerFabric(_stream(layer, layer.output_precision or data) + Structure(layers=1), cycles, cycles)
 
 
-def _recurrent(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
-    data = context.input_type(layer)
-    state = layer.output_precision or data
-    if data is None or state is None:
-        return None
-    both = bool(layer.attributes.get("bidirectional"))
-    total, edges, turns = NOTHING, 0, 1
-    for prefix in ("", "backward_") if both else ("",):
-        for name, source in ((f"{prefix}weight", data), (f"{prefix}recurrent_weight", state)):
-            product = _gate_product(layer, name, source, context)
-            if product is None:
-                return None
-            structure, timing = describe_product(product, context.pricing, clock)
-            total += structure
-            edges, turns = max(edges, timing.edges), max(turns, timing.ii)
-        total += _gates(layer, state, layer.accumulator_precision or state, prefix)
-    # A step takes 11 cycles on UltraScale+ and 17 on 7-series beside the turns of its multipliers (12 layers).
-    folded = context.folds(layer)
-    step = 11 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
-    cycles = max(1, layer.positions) * step + 1
-    if layer.attributes.get("return_sequences"):
-        total += Structure(held_bits=float(layer.output_size * state.width))
-    return LayerFabric(total, cycles, cycles)
-
-
-def _gate_product(layer: LayerSpec, name: str, source: FixedPoint, context: Context) -> MatrixProduct | None:
-    weight = layer.parameters.get(name)
-    if weight is None or _too_wide(weight):
-        return None
-    recurrent = "recurrent_" in name
-    prefix = name.removesuffix("weight")
-    reuse_factor = layer.attributes.get(f"{prefix}reuse_factor", layer.reuse_factor) if prefix else layer.reuse_factor
-    limit = layer.attributes.get(f"{prefix}multiplier_limit") if prefix else layer.multiplier_limit
-    codes = weight.codes
-    return MatrixProduct(
-        codes=codes.reshape(-1, codes.shape[-1]),
-        weight=weight,
-        data=source,
-        accumulator=layer.accumulator_precision or source,
-        bias=layer.parameters.get(f"{'recurrent_' if recurrent else ''}bias"),
-        strategy=layer.strategy or Strategy.LATENCY,
-        reuse_factor=max(1, int(reuse_factor or 1)),
-        limit=None if limit is None else int(limit),
-        folds=context.folds(layer),
-    )
-
-
-def _gates(layer: LayerSpec, state: FixedPoint, gate: FixedPoint, prefix: str) -> Structure:
-    units = int(layer.attributes.get(f"{prefix}units", layer.attributes.get("units", 0)) or 0)
-    units = units or (layer.output_shape[-1] if layer.output_shape else 0)
-    gates = 4 if layer.kind is LayerKind.LSTM else 3
-    table = layer.tables.get("recurrent_activation") or layer.tables.get("activation")
-    size, width = (1024, 18) if table is None else (table.size, table.precision.width)
-    return Structure(
-        gate_bits=float(units * (gates * gate.width + state.width)),
-        bram_18k=float(ceil(gates * units / 2) * memory_bram(size, width)),
-    )
-
-
 _RULES: Mapping[LayerKind, LayerDescription] = MappingProxyType({
     LayerKind.INPUT: _wires,
     LayerKind.DENSE: _matrix,
@@ -405,6 +334,6 @@ _RULES: Mapping[LayerKind, LayerDescription] = MappingProxyType({
     LayerKind.RESHAPE: _moved,
     LayerKind.PADDING: _moved,
     LayerKind.UPSAMPLING: _moved,
-    LayerKind.LSTM: _recurrent,
-    LayerKind.GRU: _recurrent,
+    LayerKind.LSTM: describe_recurrent,
+    LayerKind.GRU: describe_recurrent,
 })  # fmt: skip

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from fpgaprune.design import Design, LayerKind, Strategy
 from fpgaprune.device import Device
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.layers import LayerFabric, describe_layer
+from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.schedule import build_clock
-from fpgaprune.estimate.fabric.structure import NOTHING, Structure
+from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.results import Fabric
 
 _RECURRENT = frozenset({LayerKind.LSTM, LayerKind.GRU})

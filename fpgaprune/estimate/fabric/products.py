@@ -18,7 +18,7 @@ from fpgaprune.estimate.fabric.schedule import Clock, levels_of
 from fpgaprune.estimate.fabric.structure import Structure
 from fpgaprune.estimate.fabric.trees import Trees, grow_trees, operand_widths
 from fpgaprune.estimate.pricing import Pricing
-from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 
 
 @dataclass(frozen=True)
@@ -190,3 +190,8 @@ def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Stru
     )
     turns = product.reuse_factor
     return structure, ProductTiming(turns + 1 + levels_of(lanes / outputs) // 4, turns)
+
+
+def too_wide(parameter: Parameter) -> bool:
+    """Whether constants are wider than double precision holds exactly."""
+    return parameter.encoding is Encoding.FIXED and parameter.precision.width > EXACT_WIDTH

@@ -43,3 +43,12 @@ class Structure:
 
 
 NOTHING = Structure()
+
+
+@dataclass(frozen=True)
+class LayerFabric:
+    """One layer: its structure, the cycles it takes and the cycles until it can start again."""
+
+    structure: Structure
+    latency_cycles: float
+    ii: float
