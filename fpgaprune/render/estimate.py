@@ -145,7 +145,9 @@ def _fabric_summary(estimate: Estimate) -> tuple[str, ...]:
     if fabric.latency_cycles is not None and fabric.ii is not None:
         parts.append(f"a latency of {_ranged(fabric.latency_cycles)} cycles at an interval of {_ranged(fabric.ii)}")
     coverage = found[0][2].coverage
-    said = [f"C synthesis is expected to report {', '.join(parts)}; [range of {percent(coverage, 1)} of reports]."]
+    said = [
+        f"C synthesis is expected to report {', '.join(parts)}; brackets: where {percent(coverage, 1)} of reports lie."
+    ]
     if fabric.doubt is not None:
         said.append(f"{fabric.doubt[0].upper()}{fabric.doubt[1:]}.")
     if fabric.lut_after_synthesis is not None:
