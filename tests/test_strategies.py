@@ -9,10 +9,12 @@ import pytest
 
 from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, DependencyError
+from fpgaprune.flow.estimation import estimate_source
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.settings import GenerateSettings, LayerSettings
 from fpgaprune.read.project import read_project
+from fpgaprune.results import Bound
 from tests.generate_models import loaded
 
 pytestmark = pytest.mark.keras
@@ -54,11 +56,22 @@ def test_strategies_that_would_be_dropped_are_refused(tmp_path: Path) -> None:
     assert made(dense, tmp_path, **unrolled)["fc"].strategy is Strategy.RESOURCE_UNROLLED
 
 
-@pytest.mark.skipif(find_spec("da4ml") is not None, reason="da4ml is installed here")
-def test_distributed_arithmetic_says_what_it_needs(tmp_path: Path) -> None:
+def test_distributed_arithmetic_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dense = model(load_frameworks().keras.layers.Dense(3, name="fc"), shape=(4,))
+    monkeypatch.setattr("fpgaprune.generate.strategies.find_spec", lambda _: None)
     with pytest.raises(DependencyError, match=r"'fc' has strategy distributed_arithmetic.*da4ml"):
         made(dense, tmp_path, strategy=Strategy.DISTRIBUTED_ARITHMETIC)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("da4ml") is None, reason="da4ml, an optional package, is not installed here")
+def test_distributed_arithmetic_computes_the_model_without_a_multiplier(tmp_path: Path) -> None:
+    dense = model(load_frameworks().keras.layers.Dense(3, name="fc"), shape=(4,))
+    settings = GenerateSettings(strategy=Strategy.DISTRIBUTED_ARITHMETIC)
+    generated = generate_loaded(loaded(dense), tmp_path / "p", settings)
+    assert generated.verification is not None
+    assert generated.verification.agrees, generated.verification.reason
+    assert estimate_source(tmp_path / "p").dsp == Bound.exactly(0)
 
 
 def test_depthwise_layers_keep_latency_unless_told_by_name(tmp_path: Path) -> None:
