@@ -24,6 +24,10 @@ class DesignError(FpgapruneError):
     """A design value is malformed, or a saved design cannot be read."""
 
 
+class EmulationError(FpgapruneError):
+    """A design holds something that the emulator does not compute, or the inputs do not fit it."""
+
+
 class DeviceError(FpgapruneError):
     """A part is unknown."""
 

@@ -184,6 +184,8 @@ class FixedPoint:
         if self.overflow is Overflow.WRAP_SM and outside.any():
             message = f"sign-magnitude wrapping ({self.cpp()}) is not supported for values out of range"
             raise DesignError(message)
+        if not outside.any():
+            return rounded.astype(np.int64)
         modulus = float(1 << self.width)
         # A value too large for double precision in steps has none of the bits that are kept.
         wrapped = np.mod(np.where(np.isinf(rounded), 0.0, rounded), modulus)
@@ -199,12 +201,13 @@ def _scaled(values: NDArray[np.float64], fraction: int) -> NDArray[np.float64]:
 
 
 def _rounded(scaled: NDArray[np.float64], rounding: Rounding) -> NDArray[np.float64]:
+    if rounding is Rounding.TRN:
+        floored: NDArray[np.float64] = np.floor(scaled)
+        return floored
     inner = np.trunc(scaled)
     with np.errstate(invalid="ignore"):  # infinity minus itself: overflowed already, no fraction to look at
         part = np.abs(scaled - inner)  # exact: the bits right of the point
     match rounding:
-        case Rounding.TRN:
-            outward = (part > 0) & (scaled < 0)
         case Rounding.TRN_ZERO:
             return inner
         case Rounding.RND:

@@ -242,3 +242,10 @@ def test_the_json_names_every_count() -> None:
         "dsp": 1, "multipliers": 1, "products": 3, "weights": 4, "zeros": 1, "first_order_dsp": 4,
     }  # fmt: skip
     assert record["rules"] == "vitis_hls 2021.1–2025.1"
+
+
+@pytest.mark.parametrize("tool", ["vitis_hls", "vivado_hls"])
+def test_rules_say_how_exact_they_were(tool: str) -> None:
+    residuals = rules_for(tool).residuals
+    assert any(residual.case == "latency, reuse factor 1" for residual in residuals)
+    assert all(0 <= residual.exact <= residual.layers for residual in residuals)

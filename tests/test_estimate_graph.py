@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
-from estimate_designs import VITIS, WIDE, counts, dense, design, dsp, network, source
+from estimate_designs import VITIS, WIDE, activation, counts, dense, design, dsp, network, source
 
 from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate import estimate_design
+from fpgaprune.fixed_point import FixedPoint
 
 
 def test_a_neuron_nobody_reads_goes_with_its_incoming_products() -> None:
@@ -53,3 +54,14 @@ def test_dead_neurons_through_batch_norm_flatten_merge_and_concatenate() -> None
     assert by_name["d0"] == 2  # the second is not read, the fourth multiplied by zero
     assert by_name["d1"] == 2  # its fourth input is a constant
     assert by_name["bn"] == 2
+
+
+def test_a_sign_bit_that_may_be_dropped_is_bounded_where_it_decides() -> None:
+    eleven, wide = FixedPoint(11, 11), FixedPoint(16, 16)
+    for data, expected in ((eleven, {"low": 0, "high": 1}), (wide, 1)):
+        relu = replace(activation("a", "in", 1), output_precision=data)
+        layer = dense("d", "a", [[45]], data=data, weight=FixedPoint(8, 8))
+        estimate = estimate_design(design(source(1), relu, layer), VITIS)
+        assert dsp(estimate.layers[-1]) == expected
+    direct = dense("d", "in", [[45]], data=eleven, weight=FixedPoint(8, 8))
+    assert dsp(estimate_design(design(source(1), direct), VITIS).layers[-1]) == 1

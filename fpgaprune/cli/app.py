@@ -29,6 +29,7 @@ from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 VERBS: Final[dict[str, str]] = {
     "generate": "Write a verified HLS project from a Keras or QKeras model.",
     "verify": "Run a project's C simulation against its model.",
+    "emulate": "Compute what a project computes, bit for bit, without compiling it.",
     "audit": "Compare the model's constants, the graph's and the written project's.",
     "inspect": "Show the layers of a model or project: shapes, types, zeros.",
     "estimate": "Count the DSPs a model or project will need, from its weights.",

@@ -21,6 +21,10 @@ ToolOption = Annotated[
     str | None,
     typer.Option("--tool", metavar="NAME[:VERSION]", help="vitis_hls, vivado_hls or yosys, as in vitis_hls:2023.2."),
 ]
+RulesOption = Annotated[
+    Path | None,
+    typer.Option("--rules", metavar="FILE", help="A TOML file that changes the tool's rules, as calibrate writes it."),
+]
 PrecisionOption = Annotated[
     str | None,
     typer.Option("--precision", metavar="TYPE", help='For a model: type of all values, such as "ap_fixed<16,6>".'),

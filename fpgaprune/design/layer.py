@@ -172,7 +172,9 @@ class LayerSpec:
     `activation`, `recurrent_activation`, `bidirectional`, `return_sequences`, `use_static`; bidirectional also
     `backward_kind` and, for its second direction, all of the first five and `reuse_factor`, `multiplier_limit`,
     `claimed_zeros` with the prefix `backward_`; batch normalization: `channels` (distinct constants; inputs beyond
-    them share); softmax: `slices` of `slice_size` values each, and `exp_scale`; concatenate: `axis`; transpose:
+    them share); softmax: `slices` of `slice_size` values each, `inner` values apart where that is not 1,
+    `exp_scale`, and the types that address its tables, `inp_norm_precision` (distance to the maximum) and
+    `inv_inp_precision` (sum); average pooling: `count_pad` where padding is counted; concatenate: `axis`; transpose:
     `permutation`; depthwise convolution: `depth_multiplier`; any layer with weights: `store_weights_in_bram` where it
     is true.
 

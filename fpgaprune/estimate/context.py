@@ -12,6 +12,8 @@ from fpgaprune.estimate.pricing import Pricing
 from fpgaprune.estimate.rules import MappingRules
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 
+_NEVER_NEGATIVE = frozenset({"relu", "relu1", "relu6", "relu_max", "sigmoid", "hard_sigmoid", "softplus"})
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -59,6 +61,18 @@ class Context:
         if index >= len(layer.inputs):
             return None
         return self.design[layer.inputs[index]].output_precision
+
+    def never_negative(self, layer: LayerSpec) -> bool:
+        """Whether the data of a layer come from a function whose results have no sign, moved or pooled at most."""
+        while len(layer.inputs) == 1:
+            layer = self.design[layer.inputs[0]]
+            if layer.kind is LayerKind.SOFTMAX:
+                return True
+            if layer.kind is LayerKind.ACTIVATION and layer.operation in _NEVER_NEGATIVE:
+                return True
+            if layer.kind not in {LayerKind.RESHAPE, LayerKind.POOLING, LayerKind.GLOBAL_POOLING, LayerKind.PADDING}:
+                return False
+        return False
 
 
 def build_context(design: Design, rules: MappingRules, pricing: Pricing) -> Context:

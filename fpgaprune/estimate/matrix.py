@@ -56,7 +56,7 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
     if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
         return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
     matrix = _matrix(layer, weight, data, context)
-    finding = estimate_matrix(matrix, context)
+    finding = _spanning_narrower(estimate_matrix(matrix, context), layer, matrix, context)
     products = weight.values.size - weight.zeros
     notes, extrapolated = _doubts(layer, matrix, context)
     dead = products - int(np.count_nonzero(matrix.codes))
@@ -73,6 +73,22 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
         notes=(*finding.notes, *notes),
         extrapolated=finding.extrapolated or extrapolated,
     )
+
+
+def _spanning_narrower(finding: Finding, layer: LayerSpec, matrix: Matrix, context: Context) -> Finding:
+    """The bounds that hold data one bit narrower too, where their sign may be known and the bit decides."""
+    width = matrix.data.width
+    if finding.cost is None or not matrix.data.signed or width < 2 or not context.never_negative(layer):
+        return finding
+    price = context.pricing.dsp
+    if all(price(width, bits) == price(width - 1, bits) for bits in range(1, matrix.weight.precision.width + 2)):
+        return finding
+    data = FixedPoint(width - 1, matrix.data.integer - 1, signed=False)
+    narrower = estimate_matrix(replace(matrix, data=data), context).cost
+    if narrower is None or narrower.dsp == finding.cost.dsp:
+        return finding
+    note = "bounded: its data are never negative, and the tool may drop their sign bit"
+    return replace(finding, cost=finding.cost.spanning(narrower), notes=(*finding.notes, note))
 
 
 def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Context) -> Matrix:

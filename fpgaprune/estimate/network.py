@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from fpgaprune.design import Design, LayerKind, LayerSpec
 from fpgaprune.device import Device, find_device
 from fpgaprune.errors import DeviceError
+from fpgaprune.estimate.complexity import count_complexity
 from fpgaprune.estimate.context import Context, Finding, build_context
 from fpgaprune.estimate.elementwise import (
     estimate_activation,
@@ -15,11 +17,12 @@ from fpgaprune.estimate.elementwise import (
     estimate_nothing,
     estimate_softmax,
 )
+from fpgaprune.estimate.fabric import estimate_fabric
 from fpgaprune.estimate.matrix import estimate_matrix_layer
 from fpgaprune.estimate.pricing import Pricing, combinational_delay
 from fpgaprune.estimate.recurrent import estimate_recurrent
 from fpgaprune.estimate.rules import MappingRules
-from fpgaprune.results import Estimate, LayerEstimate
+from fpgaprune.results import Estimate, Fabric, LayerEstimate
 
 _IMPLEMENTATION = re.compile(r"^\s*config_op\s+(?=.*\bmul\b).*-impl\s+\{?(\w+)", re.IGNORECASE)
 # Without a part: the block of UltraScale and UltraScale+, which most hls4ml designs aim at.
@@ -62,17 +65,11 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
         notes = (*notes, f"config_op mul -impl {implementation}: all multipliers {_WHERE[implementation]}")
     if device.dsp_block.unconfirmed:
         notes = (*notes, f"{device.dsp_block}: no report of this block has been compared with the rules")
-    clock_ns = design.target.clock_ns
-    pricing = Pricing(
-        rules,
-        device.dsp_block,
-        implementation,
-        combinational_delay(rules, device),
-        None if clock_ns is None else clock_ns * (1 - rules.uncertainty),
-    )
-    context = build_context(design, rules, pricing)
+    context = build_estimate_context(design, rules, device)
     doubtful = rules.extrapolated or device.dsp_block.unconfirmed
     layers = tuple(_layer(layer, context, doubtful=doubtful) for layer in design)
+    by_layer, whole = ({}, Fabric()) if context.unrolls else estimate_fabric(design, context, device)
+    layers = tuple(replace(layer, fabric=by_layer.get(layer.name, Fabric())) for layer in layers)
     notes = (*notes, *_capacity(layers, device))
     return Estimate(
         design=design.name,
@@ -84,6 +81,8 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
         available_dsp=device.available.dsp,
         layers=layers,
         notes=notes,
+        fabric=whole,
+        available=device.available,
     )
 
 
@@ -96,6 +95,19 @@ def _capacity(layers: tuple[LayerEstimate, ...], device: Device) -> tuple[str, .
     return (
         f"{wanted} DSPs are more than the {available} of {device.part}: logic synthesis will move the rest to LUTs",
     )
+
+
+def build_estimate_context(design: Design, rules: MappingRules, device: Device) -> Context:
+    """What the estimates of single layers work from."""
+    clock_ns = design.target.clock_ns
+    pricing = Pricing(
+        rules,
+        device.dsp_block,
+        None if rules.tool == "yosys" else implementation_asked(design.target.directives),
+        combinational_delay(rules, device),
+        None if clock_ns is None else clock_ns * (1 - rules.uncertainty),
+    )
+    return build_context(design, rules, pricing)
 
 
 _WHERE = {"dsp": "in DSPs", "fabric": "in LUTs"}
@@ -144,4 +156,5 @@ def _layer(layer: LayerSpec, context: Context, *, doubtful: bool) -> LayerEstima
         strategy=None if layer.strategy is None else layer.strategy.value,
         notes=finding.notes,
         extrapolated=finding.extrapolated or (doubtful and cost is not None and cost.multipliers.high > 0),
+        complexity=count_complexity(layer, context.input_type(layer), context.dense_codes.get(layer.name)),
     )

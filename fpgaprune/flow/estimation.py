@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from fpgaprune.compare import DEFAULT_TOLERANCE, compare
+from fpgaprune.config.rules_file import read_rules
 from fpgaprune.design import Design
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, ReportError
@@ -32,35 +33,59 @@ def parse_tool(text: str) -> MappingRules:
     return rules_for(name, version or None)
 
 
+def choose_rules(tool: str | None, rules: Path | None, default: str) -> MappingRules:
+    """The rules of `tool` (`NAME[:VERSION]`, else `default` in the same form), changed by a rule file if one is named.
+
+    Raises ConfigError for an unknown tool, a malformed version or file, or a file of another tool than the one asked
+    for.
+    """
+    named = parse_tool(tool or default)
+    if rules is None:
+        return named
+    file = read_rules(rules)
+    if tool is not None and file.tool != named.tool:
+        message = f"{rules} changes the rules of {file.tool}, but {named.tool} was asked for: name one of the two"
+        raise ConfigError(message)
+    return file.rules(named.version if file.tool == named.tool else None)
+
+
 def default_tool(design: Design) -> str:
     """The synthesis tool a design's backend writes for; Vitis HLS where it has none."""
     return "vivado_hls" if (design.target.backend or "").lower() in _VIVADO_BACKENDS else "vitis_hls"
 
 
-def estimate_for(design: Design, *, part: str | None = None, tool: str | None = None) -> Estimate:
-    """The estimate of a design for `part` (its own by default) and `tool` (`NAME[:VERSION]`).
+def estimate_for(
+    design: Design, *, part: str | None = None, tool: str | None = None, rules: Path | None = None
+) -> Estimate:
+    """The estimate of a design for `part` (its own by default) and `tool` (`NAME[:VERSION]`), by a rule file's values.
 
-    Raises DeviceError for an unknown part, ConfigError for an unknown tool.
+    Raises DeviceError for an unknown part, ConfigError for an unknown tool or a wrong rule file.
     """
-    rules = rules_for(default_tool(design)) if tool is None else parse_tool(tool)
-    return estimate_design(design, rules, None if part is None else find_device(part))
+    chosen = choose_rules(tool, rules, default_tool(design))
+    return estimate_design(design, chosen, None if part is None else find_device(part))
 
 
 def estimate_source(
-    source: Path, *, part: str | None = None, tool: str | None = None, **settings: Unpack[ModelSettings]
+    source: Path,
+    *,
+    part: str | None = None,
+    tool: str | None = None,
+    rules: Path | None = None,
+    **settings: Unpack[ModelSettings],
 ) -> Estimate:
     """The estimate of a model file, project folder or saved design; a model is converted with the given settings.
 
-    Raises what `design_of` and `estimate_for` raise; a wrong part or tool is found before a model is loaded.
+    `rules` is a rule file (see `fpgaprune.config.rules_file`). Raises what `design_of` and `estimate_for` raise; a
+    wrong part, tool or rule file is found before a model is loaded.
     """
-    rules = None if tool is None else parse_tool(tool)
+    asked = None if tool is None and rules is None else choose_rules(tool, rules, "vitis_hls")
     if part is not None:
         find_device(part)
     model = is_model(source)
-    if model and rules is not None and rules.tool == "vivado_hls" and settings.get("backend") is None:
+    if model and asked is not None and asked.tool == "vivado_hls" and settings.get("backend") is None:
         settings["backend"] = "Vivado"
     design = design_of(source, part=part, **settings)
-    estimate = estimate_for(design, part=part, tool=tool)
+    estimate = estimate_for(design, part=part, tool=tool, rules=rules)
     if model and part is None:
         estimate = replace(estimate, notes=(*estimate.notes, f"no part given: hls4ml's default, {estimate.device}"))
     return estimate

@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from fpgaprune.results import Bound
+from fpgaprune.results import Bound, Expected
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Notes:
         return self.marks
 
 
-Cell = str | int | float | Bound | Share | Notes | None
+Cell = str | int | float | Bound | Expected | Share | Notes | None
 ABSENT: Final = "–"
 _GAP: Final = 3  # a blank, a line and a blank between two columns
 _CUT: Final = 24  # columns that a cut cell keeps when space is scarce
@@ -216,6 +216,8 @@ def _all_rows(sheet: Sheet) -> Iterable[Row]:
 def _plain(cell: Cell) -> str | int | float:
     if isinstance(cell, Bound):
         return cell.low if cell.is_exact else f"{cell.low}-{cell.high}"
+    if isinstance(cell, Expected):
+        return cell.value
     if isinstance(cell, Share):
         return cell.fraction
     if isinstance(cell, Notes):

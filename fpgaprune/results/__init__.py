@@ -1,8 +1,8 @@
 """Values that come out of estimating, synthesizing and comparing."""
 
 from fpgaprune.results.comparison import Comparison, ComparisonRow, Verdict
-from fpgaprune.results.estimate import Estimate, LayerEstimate
-from fpgaprune.results.resources import Bound, Resources
+from fpgaprune.results.estimate import Complexity, Estimate, Fabric, LayerEstimate
+from fpgaprune.results.resources import Bound, Expected, Resources
 from fpgaprune.results.study import StudyResult, VariantResult
 from fpgaprune.results.synthesis import ModuleReport, MultiplyOperator, Stage, SynthesisReport
 
@@ -10,7 +10,10 @@ __all__ = [
     "Bound",
     "Comparison",
     "ComparisonRow",
+    "Complexity",
     "Estimate",
+    "Expected",
+    "Fabric",
     "LayerEstimate",
     "ModuleReport",
     "MultiplyOperator",

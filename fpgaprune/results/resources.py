@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fpgaprune.device.resources import Resources
 
-__all__ = ["Bound", "Resources"]
+__all__ = ["Bound", "Expected", "Resources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +36,28 @@ class Bound:
 
     def __str__(self) -> str:
         return f"{self.low}" if self.is_exact else f"{self.low}–{self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A count that a fitted model expects, with the range that most recorded reports would lie in.
+
+    `coverage` is the share of them; where no report tells, low and high are as wide as the thinnest data.
+    """
+
+    value: int
+    low: int
+    high: int
+    coverage: float = 0.9
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether only one value is possible."""
+        return self.low == self.high
+
+    def json(self) -> dict[str, int | float]:
+        """The count and its range."""
+        return {"value": self.value, "low": self.low, "high": self.high, "coverage": self.coverage}
+
+    def __str__(self) -> str:
+        return f"{self.value}"

@@ -24,6 +24,10 @@ MARGIN_WITH_DATA = 2.0
 MARGIN_WITHOUT_DATA = 4.0
 SCALE_WIDTH = 18  # the narrow port of DSP48E1 and DSP48E2 (AMD UG479, UG579)
 EXACT_RESULT_WIDTH = 18  # a result that loses nothing is kept whole up to here
+# Sums of a quantized layer are kept whole up to here where the model's own quantizers decide them: Keras adds in
+# float32, 24 bits, so wider ones are rounded in the model too.
+EXACT_SUM_WIDTH = 32
+_KEEP_EXACT = {"Merge", "Concatenate", "Reshape", "Resize", "Transpose", "Permute"}
 
 
 @dataclass
@@ -47,6 +51,23 @@ class Choice:
     settings: GenerateSettings
     real_inputs: bool
     plan: Plan = field(default_factory=Plan)
+    exact: set[str] = field(default_factory=set)  # nodes whose every value the model's quantizers decide
+
+    def note_exactness(self, node: Node) -> None:
+        """Remember whether a node that was just planned has only values that the model's quantizers decide."""
+        if not node.inputs:
+            decided = node.output_type is not None or any(
+                reader.output_type == self.plan.result(node.name) for reader in self.network.consumers(node.name)
+            )
+        else:
+            moves = node.kind in _KEEP_EXACT or node.kind.startswith(("ZeroPadding", "Cropping", "UpSampling"))
+            keeps = moves or "Max" in node.kind or str(node.record.get("activation")) in ("relu", "linear")
+            follows = (keeps or node.quantized) and all(name in self.exact for name in node.inputs)
+            decided = node.output_type is not None or (
+                follows and self.plan.result(node.name) == plain(self.plan.result(node.name))
+            )
+        if decided:
+            self.exact.add(node.name)
 
     @property
     def margin(self) -> float:

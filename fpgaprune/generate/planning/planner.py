@@ -48,4 +48,5 @@ def plan_types(network: Network, ranges: dict[str, Range], settings: GenerateSet
     for node in network:
         chooser = _CHOOSERS.get(node.kind, elementwise.plan_other)
         choice.plan.types[node.name] = chooser(choice, node)
+        choice.note_exactness(node)
     return choice.plan

@@ -4,7 +4,7 @@ from math import prod
 
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.generate.network import Node
-from fpgaprune.generate.planning.choice import EXACT_RESULT_WIDTH, SCALE_WIDTH, Choice, Types
+from fpgaprune.generate.planning.choice import EXACT_RESULT_WIDTH, EXACT_SUM_WIDTH, SCALE_WIDTH, Choice, Types
 from fpgaprune.generate.planning.functions import TABULATED
 from fpgaprune.generate.type_rules import (
     Range,
@@ -70,7 +70,8 @@ def _matrix_result(choice: Choice, node: Node, accumulator: FixedPoint) -> Fixed
     )
     if reads_table and accumulator.width > EXACT_RESULT_WIDTH:
         return choice.cut(node, range_of(accumulator), width=max(choice.width, SCALE_WIDTH))
-    if node.quantized:
+    decided = node.inputs[0] in choice.exact or node.name in choice.network.outputs
+    if node.quantized and decided and accumulator.width <= EXACT_SUM_WIDTH:
         return accumulator
     if accumulator.width <= choice.width and choice.asked(node) is None:
         return accumulator

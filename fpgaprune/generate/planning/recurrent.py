@@ -9,7 +9,8 @@ from fpgaprune.generate.type_rules import Range, for_range, rounded
 # state of an LSTM, which grows by at most one per step, has room for many steps.
 _GATE_INTEGER = 6
 # Errors of the tables add up over the steps, so they are finer than those of single activations.
-_TABLE_SIZE = 4096
+_TABLE_SIZE, _LONG_TABLE_SIZE = 4096, 8192
+_LONG = 16  # steps
 _BOUNDED = {"tanh", "sigmoid", "hard_sigmoid", "hard_tanh"}
 _BETWEEN_ONES = 2  # sign and the one itself
 
@@ -24,7 +25,8 @@ def plan_recurrent(choice: Choice, node: Node) -> Types:
         choice.constants(node, key, key.removesuffix("_data"))
     types = choice.plan.types.setdefault(node.name, {})
     sums = _sums(choice, node)
-    choice.plan.attributes[node.name] = {"table_t": rounded(FixedPoint(18, 2)), "table_size": _TABLE_SIZE}
+    table_size = _TABLE_SIZE if int(node.record.get("n_timesteps", 1)) <= _LONG else _LONG_TABLE_SIZE
+    choice.plan.attributes[node.name] = {"table_t": rounded(FixedPoint(18, 2)), "table_size": table_size}
     bias = types.get("bias", FixedPoint(choice.constant_width, 4))
     return {"recurrent_bias": bias, **types, "accum": sums, "result": _state(choice, node, sums)}
 

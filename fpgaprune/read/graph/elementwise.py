@@ -5,6 +5,7 @@ from math import ceil, prod
 from typing import Any
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Table
+from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.read.conventions import ACTIVATION_PARAMETER, ACTIVATIONS, TABLE_ACTIVATIONS, spatial, stream_shape
 from fpgaprune.read.graph.arrays import parameter, scalar
 from fpgaprune.read.graph.node import Node
@@ -91,9 +92,29 @@ def softmax(node: Node) -> LayerSpec:
             "slices": inner * outer,
             "slice_size": node.need("n_in") // inner // outer,
             "exp_scale": float(node.get("exp_scale", 1.0)),
+            **({"inner": inner} if inner > 1 else {}),
+            **_between(node, implementation),
         },
         config=f"{node.get('activation')}_config{node.index}",
     )
+
+
+def _between(node: Node, implementation: str) -> dict[str, str]:
+    """Types of the distance to the maximum and of the sum, which address the tables; defaults as hls4ml writes them."""
+    if implementation not in ("stable", "latency"):
+        return {}
+    addressed = node.precision("inv_inp_t")
+    if addressed is None or node.get("inv_inp_t").name == "model_default_t":
+        addressed = node.precision("exp_table_t")
+    found = {} if addressed is None else {"inv_inp_precision": addressed.cpp()}
+    if implementation == "stable":
+        distance = node.precision("inp_norm_t")
+        if distance is None:
+            source = node.input().type.precision
+            sign = int(bool(source.signed))
+            distance = FixedPoint(int(source.width) - sign, int(source.integer) - sign, signed=False)
+        found["inp_norm_precision"] = distance.cpp()
+    return found
 
 
 def _table_size(node: Node, name: str, implementation: str) -> int:
@@ -130,6 +151,7 @@ def pooling(node: Node) -> LayerSpec:
         geometry=window,
         accumulator_precision=node.precision("accum_t"),
         reuse_factor=node.need("reuse_factor"),
+        attributes={"count_pad": True} if node.get("count_pad") else {},
     )
 
 

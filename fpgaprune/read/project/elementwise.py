@@ -80,10 +80,17 @@ def softmax(site: Site) -> LayerSpec:
         if implementation != "argmax" and size is not None and precision is not None:
             tables[name] = Table(size, precision)
     slice_size = config.get("n_slice") or config.need("n_in")
-    attributes: dict[str, float | int] = {
-        "slices": (config.get("n_outer") or 1) * (config.get("n_inner") or 1),
+    inner = config.get("n_inner") or 1
+    attributes: dict[str, float | int | str] = {
+        "slices": (config.get("n_outer") or 1) * inner,
         "slice_size": slice_size,
     }
+    if inner > 1:
+        attributes["inner"] = inner
+    for name in ("inp_norm", "inv_inp") if implementation == "stable" else ("inv_inp",):
+        between = config.precision(f"{name}_t")
+        if between is not None and implementation in ("stable", "latency"):
+            attributes[f"{name}_precision"] = between.cpp()
     scale = config.real("exp_scale")
     if scale is not None:
         attributes["exp_scale"] = scale
@@ -124,6 +131,7 @@ def pooling(site: Site) -> LayerSpec:
         (*after, channels),
         geometry=window,
         accumulator_precision=config.precision("accum_t"),
+        attributes={"count_pad": True} if config.get("count_pad") else {},
     )
 
 

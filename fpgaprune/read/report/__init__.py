@@ -1,4 +1,4 @@
-"""Synthesis reports into values: the C-synthesis reports of Vivado HLS and Vitis HLS, XML and text.
+"""Synthesis reports into values: C synthesis, co-simulation, logic synthesis, implementation and open synthesis.
 
 Numbers are typed, what a report does not say is None, clocks are in ns, memories in `bram_18k`. A report that is
 truncated, foreign or inconsistent raises ReportError with file and line; none is guessed at.
@@ -8,16 +8,24 @@ import re
 from dataclasses import replace
 from logging import getLogger
 from pathlib import Path
+from typing import Final
 
 from fpgaprune.errors import ReportError
+from fpgaprune.read.report.cosim import is_cosim, read_cosim
+from fpgaprune.read.report.lines import read_lines
 from fpgaprune.read.report.locate import find_reports, report_in
 from fpgaprune.read.report.rpt import RptReport, read_rpt
+from fpgaprune.read.report.saved import is_saved_report, load_report, save_report
+from fpgaprune.read.report.timing import is_timing, read_timing
+from fpgaprune.read.report.vivado import is_vivado, read_utilization
 from fpgaprune.read.report.xml import XmlReport, read_xml
+from fpgaprune.read.report.yosys import read_stat_json, read_stat_text
 from fpgaprune.results import ModuleReport, Stage, SynthesisReport
 
-__all__ = ["find_report", "find_reports", "read_report"]
+__all__ = ["find_report", "find_reports", "load_report", "read_report", "save_report"]
 
 _log = getLogger(__name__)
+_TEXTS: Final = {".rpt", ".txt", ".log", ".stat"}
 
 
 def find_report(project: Path) -> Path | None:
@@ -49,12 +57,26 @@ def read_report(path: Path) -> SynthesisReport:
     if path.stat().st_size == 0:
         message = f"{path}, line 1: the report is empty"
         raise ReportError(message)
+    if path.suffix == ".json":
+        return load_report(path) if is_saved_report(path) else read_stat_json(path)
     if path.suffix == ".xml":
         return _from_xml(read_xml(path))
-    if path.suffix == ".rpt":
-        return _from_rpt(path)
-    message = f"{path}: a synthesis report is an .xml or .rpt file, or a folder that holds one"
+    if path.suffix in _TEXTS:
+        return _from_text(path)
+    message = f"{path}: a synthesis report is an .xml, .rpt, .json or .txt file, or a folder that holds one"
     raise ReportError(message)
+
+
+def _from_text(path: Path) -> SynthesisReport:
+    """Whatever text report this is, by what it says first."""
+    lines = read_lines(path)
+    if is_vivado(lines):
+        return read_timing(path) if is_timing(lines) else read_utilization(path)
+    if is_cosim(lines):
+        return read_cosim(path)
+    if path.suffix != ".rpt":
+        return read_stat_text(path)
+    return _from_rpt(path)
 
 
 def _from_rpt(path: Path) -> SynthesisReport:
@@ -81,6 +103,8 @@ def _from_rpt(path: Path) -> SynthesisReport:
         written=report.written,
         path=path,
         notes=notes,
+        latency_min_cycles=report.module.latency_min_cycles,
+        clock_estimated_ns=report.clock_estimated_ns,
     )
 
 
@@ -96,7 +120,10 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
         notes += more
         for module in texts:
             modules[module.name] = _merge(modules.get(module.name), module)
-    modules.setdefault(top, ModuleReport(top, used, xml.latency_cycles, xml.ii, xml.instances.get(top, ())))
+    whole = ModuleReport(
+        top, used, xml.latency_cycles, xml.ii, xml.instances.get(top, ()), latency_min_cycles=xml.latency_min_cycles
+    )
+    modules.setdefault(top, whole)
     return SynthesisReport(
         stage=Stage.CSYNTH,
         tool=beside.tool if beside else xml.tool,
@@ -112,6 +139,8 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
         written=beside.written if beside else None,
         path=xml.path,
         notes=notes,
+        latency_min_cycles=xml.latency_min_cycles,
+        clock_estimated_ns=xml.clock_estimated_ns,
     )
 
 
@@ -139,7 +168,13 @@ def _merge(listed: ModuleReport | None, text: ModuleReport) -> ModuleReport:
     """One module from both sources: the numbers of the XML report, the structure of the text report."""
     if listed is None:
         return text
-    return replace(text, used=listed.used, latency_cycles=listed.latency_cycles, ii=listed.ii)
+    return replace(
+        text,
+        used=listed.used,
+        latency_cycles=listed.latency_cycles,
+        latency_min_cycles=listed.latency_min_cycles,
+        ii=listed.ii,
+    )
 
 
 def _walk(folder: Path, top: RptReport) -> tuple[tuple[ModuleReport, ...], tuple[str, ...]]:

@@ -1,0 +1,101 @@
+"""Layers put together: sums of structure, and the time from the first input to the last output."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from fpgaprune.design import Design, LayerKind, Strategy
+from fpgaprune.device import Device
+from fpgaprune.estimate.context import Context
+from fpgaprune.estimate.fabric.layers import describe_layer
+from fpgaprune.estimate.fabric.model import FabricModel, load_model
+from fpgaprune.estimate.fabric.schedule import build_clock
+from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
+from fpgaprune.results import Fabric
+
+_RECURRENT = frozenset({LayerKind.LSTM, LayerKind.GRU})
+# Clock edges between two layers of a parallel design: Vivado HLS keeps some activations in the cycle of their layer
+# (4 to 6 edges between 8 layers), Vitis HLS on 7-series sometimes takes two (11 between 8).
+_EDGE_BETWEEN = {"vivado_hls": 0.7, "vitis_hls": 1.4}
+
+
+@dataclass(frozen=True)
+class DesignFabric:
+    """Structure and timing of every layer (None where not known) and of the whole."""
+
+    layers: Mapping[str, LayerFabric | None]
+    structure: Structure
+    latency_cycles: float
+    ii: float
+    regime: str
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Layers whose structure is not known."""
+        return tuple(name for name, found in self.layers.items() if found is None)
+
+
+def describe_design(design: Design, context: Context, device: Device) -> DesignFabric:
+    """Structure and timing, without any fitted number."""
+    clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
+    layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
+    known = [found for found in layers.values() if found is not None]
+    structure = sum((found.structure for found in known), NOTHING)
+    latency, ii = _timing(known, context)
+    return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
+
+
+def _timing(known: list[LayerFabric], context: Context) -> tuple[float, float]:
+    if not known:
+        return 0.0, 1.0
+    if context.streams:
+        longest = max(found.latency_cycles for found in known)
+        fill = sum(min(found.latency_cycles, 24.0) for found in known) - min(longest, 24.0)
+        return longest + 0.5 * fill, max(found.ii for found in known)
+    moved = sum(1 for found in known if found.structure is not NOTHING)
+    edges = _EDGE_BETWEEN.get(context.rules.tool, 1.0) * max(0, moved - 1)
+    return sum(found.latency_cycles for found in known) + edges, max(found.ii for found in known)
+
+
+def regime_of(design: Design, tool: str) -> str:
+    """What recorded reports are grouped by: tool, then recurrent, resource or latency, then reuse factor 1 or above."""
+    weighted = [layer for layer in design if layer.weight is not None]
+    reused = any((layer.reuse_factor or 1) > 1 for layer in weighted)
+    if any(layer.kind in _RECURRENT for layer in design):
+        kind = "recurrent"
+    elif reused and any(layer.strategy is Strategy.RESOURCE for layer in weighted):
+        kind = "resource"
+    else:
+        kind = "latency"
+    return f"{tool} {kind} {'RF>1' if reused else 'RF 1'} {design.io_type}"
+
+
+def estimate_fabric(
+    design: Design, context: Context, device: Device, model: FabricModel | None = None
+) -> tuple[dict[str, Fabric], Fabric]:
+    """Expected resources and timing per layer, and of the whole design.
+
+    Layers that are not known have only None; then the whole has, too, for a sum without them would be too small.
+    """
+    model = load_model() if model is None else model
+    described = describe_design(design, context, device)
+    layers = {
+        name: Fabric() if found is None else _fabric(found.structure, found.latency_cycles, found.ii, described, model)
+        for name, found in described.layers.items()
+    }
+    if described.unknown:
+        return layers, Fabric(doubt=f"not estimated: {', '.join(described.unknown)}")
+    total = _fabric(described.structure, described.latency_cycles, described.ii, described, model)
+    return layers, replace(total, lut_after_synthesis=model.after_synthesis(total.lut))
+
+
+def _fabric(structure: Structure, latency: float, ii: float, described: DesignFabric, model: FabricModel) -> Fabric:
+    regime = described.regime
+    doubt = None if regime in model.ranges["lut"] else f"thin data: few or no reports of {regime}"
+    return Fabric(
+        lut=model.around("lut", regime, model.expect("lut", structure)),
+        ff=model.around("ff", regime, model.expect("ff", structure)),
+        bram_18k=model.around("bram_18k", regime, model.expect("bram_18k", structure)),
+        latency_cycles=model.around("latency_cycles", regime, latency),
+        ii=model.around("ii", regime, max(1.0, ii)),
+        doubt=doubt,
+    )

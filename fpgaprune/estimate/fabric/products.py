@@ -1,0 +1,197 @@
+"""Structure and timing of products of data by a matrix of constants: dense layers, convolutions, gates."""
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.design import Encoding, Parameter, Strategy
+from fpgaprune.estimate.fabric.constants import count_constants
+from fpgaprune.estimate.fabric.prices import (
+    dsp_multiplier_lut,
+    fabric_multiplier_lut,
+    memory_bram,
+    multiplexer_lut,
+)
+from fpgaprune.estimate.fabric.schedule import Clock, levels_of
+from fpgaprune.estimate.fabric.structure import Structure
+from fpgaprune.estimate.fabric.trees import Trees, grow_trees, operand_widths
+from fpgaprune.estimate.pricing import Pricing
+from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
+
+
+@dataclass(frozen=True)
+class MatrixProduct:
+    """One product of a vector by a matrix, as the generated code configures it.
+
+    `codes` is (inputs, outputs) with removed products zero. `limit` is the multiplier limit the code states.
+    """
+
+    codes: NDArray[np.int64]
+    weight: Parameter
+    data: FixedPoint
+    accumulator: FixedPoint
+    bias: Parameter | None
+    strategy: Strategy
+    reuse_factor: int
+    limit: int | None
+    folds: bool  # whether synthesis sees the constants
+    copies: int = 1
+
+
+@dataclass(frozen=True)
+class ProductTiming:
+    """Clock edges inside one product, and cycles between two of them."""
+
+    edges: int
+    ii: int
+
+
+def describe_product(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
+    """What the product is made of, and its timing."""
+    if product.folds or product.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
+        return _folded(product, pricing, clock)
+    return _lanes(product, pricing, clock)
+
+
+def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
+    data, weight, accumulator = product.data, product.weight, product.accumulator
+    dropped = 0
+    if weight.encoding is Encoding.FIXED:
+        dropped = max(0, data.fraction + weight.precision.fraction - accumulator.fraction)
+    # Where no low bit is cut, Vitis HLS makes one chain of additions and subtractions instead of balanced trees:
+    # 494 summands took 192 cycles, 129 took 48 (Vitis HLS 2021.1, 8 x 8 bits into a 16-bit accumulator).
+    chained = dropped == 0 and pricing.rules.tool == "vitis_hls"
+    trees = grow_trees(
+        operand_widths(product.codes, data.width, signed=data.signed),
+        _bias_widths(product.bias, accumulator),
+        dropped=dropped,
+        cap=accumulator.width,
+    )
+    constants = count_constants(
+        product.codes,
+        data.width,
+        _multiplier_prices(pricing, data.width, clock.series),
+        free_digits=pricing.rules.free_digits,
+        negates=dropped > 0,
+    )
+    wanted = constants.multipliers
+    limited = product.strategy is Strategy.LATENCY and product.limit is not None and product.reuse_factor > 1
+    shared = min(wanted, max(1, product.limit or 1)) if limited else wanted
+    turns = ceil(wanted / shared) if shared else 1
+    levels = trees.count_deepest if chained else trees.levels
+    base = clock.edges(levels * (_CHAIN_SHARE if chained else 1.0), multiplies=wanted > 0)
+    edges = base + turns - 1
+    copies = product.copies
+    distinct_bits = max(0.0, constants.bits - dropped * constants.products)
+    waiting = min(distinct_bits, trees.live_bits[0])
+    pipeline, delayed = _registers(product, trees, clock, waiting, edges=base, chained=chained, multiplies=wanted > 0)
+    adder_bits = trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits
+    structure = Structure(
+        adder_lut=copies * clock.adders.lut(adder_bits, trees.count),
+        shift_lut=copies * clock.adders.shift_lut(constants.shift_bits, constants.shift_adds),
+        multiplier_lut=copies * constants.multiplier_lut * (shared / wanted if wanted else 1.0),
+        sharing_lut=copies * 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0,
+        input_bits=copies * product.codes.shape[0] * data.width,
+        pipeline_bits=copies * pipeline if product.reuse_factor == 1 else 0.0,
+        shared_pipeline_bits=copies * max(pipeline, waiting * (turns > 2)) if product.reuse_factor > 1 else 0.0,
+        multiplier_ff=copies * shared * _multiplier_ff(data.width, weight.precision.width, pricing, clock),
+        delayed_bits=copies * delayed,
+        repeated_bits=copies * delayed / product.reuse_factor,
+        delayed_values=copies * constants.products / product.reuse_factor if chained else 0.0,
+    )
+    return structure, ProductTiming(edges, max(1, min(product.reuse_factor, edges + 1), turns))
+
+
+_MOST_BITS = 64  # of a constant
+_CHAIN_SHARE = 0.54  # clock edges of a chain against those of as many levels: two additions become one of three
+_CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
+
+
+def _registers(
+    product: MatrixProduct,
+    trees: Trees,
+    clock: Clock,
+    waiting: float,
+    *,
+    edges: int,
+    chained: bool,
+    multiplies: bool,
+) -> tuple[float, float]:
+    """Bits in registers at the clock edges inside, and, in chains, of operands that wait; `waiting` of all products."""
+    if chained:
+        return edges * trees.live_bits[-1], waiting
+    held = 0.0
+    inputs = product.codes.shape[0] * product.data.width
+    for edge in range(1, edges + 1):
+        level = clock.level_at(edge, multiplies=multiplies)
+        if level is None:
+            held += inputs
+        else:
+            held += min(waiting, trees.live_bits[0]) if level == 0 else trees.live_bits[min(level, trees.levels)]
+    return held, 0.0
+
+
+def _bias_widths(bias: Parameter | None, accumulator: FixedPoint) -> NDArray[np.int64] | None:
+    """Bits of each bias in the accumulator's steps, with its sign; 0 where it adds nothing."""
+    if bias is None or bias.encoding is not Encoding.FIXED:
+        return None
+    steps = np.abs(np.floor(np.ldexp(bias.values.ravel(), accumulator.fraction)))
+    widths = np.frexp(steps)[1].astype(np.int64)
+    return np.where(steps > 0, widths + 1, 0)
+
+
+def _multiplier_prices(pricing: Pricing, width: int, series: str) -> NDArray[np.float64]:
+    """LUTs of data of `width` bits times a constant, by the constant's bits without its sign."""
+    # Pipelined, without any LUT, in every report of Vitis HLS on 7-series.
+    pipelined = pricing.rules.tool == "vitis_hls" and pricing.block.a_bits <= 25
+    prices = np.array(
+        [fabric_multiplier_lut(width, bits + 1, tool=pricing.rules.tool, series=series) for bits in range(_MOST_BITS)]
+    )
+    if pricing.implementation == "fabric":
+        return prices
+    for bits in range(prices.size):
+        # Products that are wide in one operand and small in the other are priced like those in DSPs.
+        blocks = pricing.constant(width, bits, positive=True)[1]
+        if blocks or max(width, bits + 1) >= pricing.rules.min_wide:
+            prices[bits] = 0.0 if pipelined else dsp_multiplier_lut(pricing.block.a_bits, blocks)
+    return prices
+
+
+def _multiplier_ff(data: int, weight: int, pricing: Pricing, clock: Clock) -> float:
+    """Flip-flops inside one multiplication in DSPs that takes longer than a clock period: 4 a bit of its data and 3.
+
+    165 of four blocks (72 products of 32 bits, Vivado HLS 2018.2). None in Vitis HLS, which pipelines inside the DSP.
+    """
+    blocks = pricing.dsp(data, weight)
+    if pricing.rules.tool != "vivado_hls" or not blocks:
+        return 0.0
+    if blocks >= 4:
+        return 165.0
+    return 4.0 * data + 3.0 if clock.delays.multiply_ns > clock.usable_ns else 0.0
+
+
+def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
+    """A multiplier per `reuse_factor` weights, which come from memory one after the other."""
+    inputs, outputs = product.codes.shape
+    lanes = ceil(product.codes.size / product.reuse_factor)
+    data, width, total = product.data.width, product.weight.precision.width, product.accumulator.width
+    price = 0.0 if pricing.dsp(data, width) else fabric_multiplier_lut(data, width)
+    copies = product.copies
+    structure = Structure(
+        multiplier_lut=copies * lanes * price,
+        lane_bits=copies * lanes * data,
+        lane_sum_bits=copies * lanes * total,
+        selected_values=copies * inputs,
+        held_bits=copies * inputs * data,
+        multiplier_ff=copies * lanes * _multiplier_ff(data, width, pricing, clock),
+        bram_18k=float(copies * memory_bram(product.reuse_factor, lanes * width)),
+    )
+    turns = product.reuse_factor
+    return structure, ProductTiming(turns + 1 + levels_of(lanes / outputs) // 4, turns)
+
+
+def too_wide(parameter: Parameter) -> bool:
+    """Whether constants are wider than double precision holds exactly."""
+    return parameter.encoding is Encoding.FIXED and parameter.precision.width > EXACT_WIDTH

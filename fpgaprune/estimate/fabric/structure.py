@@ -1,0 +1,54 @@
+"""What a layer is made of, as far as LUTs, flip-flops and block RAM depend on it."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Amounts of each kind of hardware in one layer, or summed over layers; all in the unit the name ends in.
+
+    LUT prices already applied: `*_lut`. The rest are bits, counts of values, or layers, priced by the fitted model.
+    """
+
+    adder_lut: float = 0.0  # accumulation
+    shift_lut: float = 0.0  # constants of two signed digits, and negations
+    multiplier_lut: float = 0.0
+    sharing_lut: float = 0.0  # multiplexers before multipliers that serve several products
+    activation_lut: float = 0.0  # comparisons, choices, rounding and saturation, element by element
+    softmax_values: float = 0.0
+    lane_bits: float = 0.0  # time-multiplexed products: data bits of all lanes
+    lane_sum_bits: float = 0.0  # ... and accumulator bits
+    selected_values: float = 0.0  # ... and the inputs they choose from
+    gate_bits: float = 0.0  # state and gates of recurrent layers
+    window_bits: float = 0.0  # line buffers and windows of convolutions and pooling in streams
+    stream_values: float = 0.0  # values side by side in streams
+    stream_bits: float = 0.0
+    pooled_bits: float = 0.0
+    input_bits: float = 0.0  # of layers with weights, all values at once
+    output_bits: float = 0.0
+    pipeline_bits: float = 0.0  # bits alive at the clock edges inside a layer that starts every cycle
+    shared_pipeline_bits: float = 0.0  # ... that starts every few cycles: registers serve several edges
+    streamed_pipeline_bits: float = 0.0  # ... and takes its data from a stream
+    held_bits: float = 0.0  # inputs that time-multiplexed products keep until all have been used
+    multiplier_ff: float = 0.0  # inside pipelined multipliers
+    delayed_bits: float = 0.0  # operands of chains, which wait for their turn
+    repeated_bits: float = 0.0  # the same over the reuse factor: at 1 every one waits several times over
+    delayed_values: float = 0.0  # distinct products of chains at reuse factor 1, kept in shift registers
+    fifo_ff: float = 0.0
+    bram_18k: float = 0.0
+    layers: float = 0.0
+
+    def __add__(self, other: "Structure") -> "Structure":
+        return Structure(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+
+NOTHING = Structure()
+
+
+@dataclass(frozen=True)
+class LayerFabric:
+    """One layer: its structure, the cycles it takes and the cycles until it can start again."""
+
+    structure: Structure
+    latency_cycles: float
+    ii: float
