@@ -3,7 +3,8 @@ module multiply #(
   parameter A_BITS = 1,
   parameter B_BITS = 1,
   parameter A_SIGNED = 1,
-  parameter B_SIGNED = 1
+  parameter B_SIGNED = 1,
+  parameter WIDE_FIRST = 0
 ) (
   input  [A_BITS-1:0] a,
   input  [B_BITS-1:0] b,

@@ -8,6 +8,7 @@ module map_multiply (a, b, y);
   parameter B_BITS = 1;
   parameter A_SIGNED = 1;
   parameter B_SIGNED = 1;
+  parameter WIDE_FIRST = 0; // the wider operand takes the long port, whatever that costs
   input [A_BITS-1:0] a;
   input [B_BITS-1:0] b;
   output [A_BITS+B_BITS-1:0] y;
@@ -22,7 +23,7 @@ module map_multiply (a, b, y);
   localparam P_SHORT = P < 1 ? 1 : (P + `SHORT - 2) / (`SHORT - 1);
   localparam Q_LONG = Q < 1 ? 1 : (Q + `LONG - 2) / (`LONG - 1);
   localparam Q_SHORT = Q < 1 ? 1 : (Q + `SHORT - 2) / (`SHORT - 1);
-  localparam SWAP = Q_LONG * P_SHORT < P_LONG * Q_SHORT;
+  localparam SWAP = WIDE_FIRST ? B_BITS > A_BITS : Q_LONG * P_SHORT < P_LONG * Q_SHORT;
   localparam COLUMNS = SWAP ? Q_LONG : P_LONG;
   localparam ROWS = SWAP ? P_SHORT : Q_SHORT;
   localparam U = SWAP ? Q : P;
