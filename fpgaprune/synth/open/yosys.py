@@ -1,7 +1,6 @@
 """Yosys: where it is, the scripts it is given, and what its cell counts say."""
 
 import importlib.util
-import json
 import os
 import shlex
 import shutil
@@ -12,11 +11,12 @@ from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from string import Template
-from typing import Any, Final
+from typing import Final
 
 from fpgaprune.device import Device
-from fpgaprune.errors import DeviceError, ReportError, ToolError
-from fpgaprune.estimate.rules import MappingRules
+from fpgaprune.errors import DeviceError, ToolError
+from fpgaprune.estimate.pricing import Pricing
+from fpgaprune.read.report.yosys import read_stat_json
 from fpgaprune.results import Resources
 from fpgaprune.templates import read_template
 
@@ -96,8 +96,12 @@ def target_of(device: Device) -> Target:
     return Target(family, "xcu_dsp_map.v", "$__MUL27X18", 27, 18)
 
 
-def script_texts(source: str, top: str, rules: MappingRules, target: Target, depth: Depth) -> Mapping[str, str]:
+def script_texts(source: str, top: str, pricing: Pricing, target: Target, depth: Depth) -> Mapping[str, str]:
     """The script for the module `top` in the Verilog file `source`, with the files it reads besides; by file name."""
+    rules = pricing.rules
+    # A project may ask for all multiplications in DSPs, or none of them.
+    thresholds = {"dsp": (0, 0), "fabric": (1 << 16, 1 << 16)}
+    min_wide, min_narrow = thresholds.get(pricing.implementation or "", (rules.min_wide, rules.min_narrow))
     names = {
         "source": source,
         "top": top,
@@ -106,8 +110,8 @@ def script_texts(source: str, top: str, rules: MappingRules, target: Target, dep
         "dsp_name": target.dsp_name,
         "long": target.long_bits,
         "short": target.short_bits,
-        "min_wide": rules.min_wide,
-        "min_narrow": rules.min_narrow,
+        "min_wide": min_wide,
+        "min_narrow": min_narrow,
     }
     raw = rules.tool == "yosys"
     parts = ["begin_yosys.ys" if raw else "begin_hls.ys", *(["full.ys"] if depth is Depth.FULL else [])]
@@ -118,43 +122,12 @@ def script_texts(source: str, top: str, rules: MappingRules, target: Target, dep
     return texts
 
 
-@dataclass(frozen=True)
-class CellCount:
-    """What Yosys counted in one module: resources, its version, and multiplications that became no DSP."""
+def read_resources(folder: Path, depth: Depth) -> tuple[Resources, str | None]:
+    """What the script counted in `folder`, and Yosys' version; raises ReportError for a damaged file.
 
-    used: Resources
-    version: str | None
-    soft_multipliers: int
-
-
-def read_counts(folder: Path, depth: Depth) -> CellCount:
-    """The counts that the script left in `folder`; raises ReportError when a file is missing or not Yosys' own."""
-    shallow, version = _cells(folder / DSP_STAT)
-    dsp = sum(count for name, count in shallow.items() if name.startswith("DSP48"))
-    soft = sum(shallow.get(name, 0) for name in ("$mul", "$__soft_mul", "$macc", "$macc_v2"))
+    At DSP depth everything but the DSPs is None: nothing else was mapped.
+    """
+    report = read_stat_json(folder / DSP_STAT)
     if depth is Depth.DSP:
-        return CellCount(Resources(dsp=dsp), version, soft)
-    cells, _ = _cells(folder / FULL_STAT)
-    used = Resources(
-        dsp=sum(count for name, count in cells.items() if name.startswith("DSP48")),
-        lut=sum(count for name, count in cells.items() if _is_lut(name)),
-        ff=sum(count for name, count in cells.items() if name in {"FDRE", "FDSE", "FDCE", "FDPE"}),
-        bram_18k=sum(count * (2 if "36" in name else 1) for name, count in cells.items() if name.startswith("RAMB")),
-    )
-    return CellCount(used, version, soft)
-
-
-def _is_lut(name: str) -> bool:
-    return name in {"INV", "LUT1", "LUT2", "LUT3", "LUT4", "LUT5", "LUT6"} or name.startswith(("SRL", "RAM32", "RAM64"))
-
-
-def _cells(path: Path) -> tuple[dict[str, int], str | None]:
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-        counts = data["design"]["num_cells_by_type"]
-        creator = str(data.get("creator", ""))
-        version = creator.split()[1] if creator.startswith("Yosys ") else None
-        return {str(name): int(count) for name, count in counts.items()}, version
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        message = f"{path} is not a cell count of Yosys (stat -json): {error}"
-        raise ReportError(message) from error
+        return Resources(dsp=report.used.dsp), report.tool_version
+    return read_stat_json(folder / FULL_STAT).used, report.tool_version
