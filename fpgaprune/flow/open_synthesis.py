@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from fpgaprune.synth.open.layers import LayerModule, texts_of, yosys_step
 from fpgaprune.synth.open.netlist import multipliers
 from fpgaprune.synth.open.storage import Network, load_network, save_network
 from fpgaprune.synth.open.yosys import Depth, Yosys, find_yosys, read_resources, target_of
+from fpgaprune.synth.sources import firmware_digest
 
 FrontEnd = Callable[[Path, Design, Path], Network]  # project, its design, a folder to work in
 
@@ -101,16 +101,12 @@ def _front_step(job: OpenJob, front_end: FrontEnd) -> Step:
     def compile_project(folder: Path) -> None:
         save_network(front_end(job.project, job.design, folder), folder / NETLISTS)
 
-    firmware = job.project / "firmware"
-    digest = sha256()
-    for path in sorted(path for pattern in ("*.h", "*.cpp", "*/*.h") for path in firmware.glob(pattern)):
-        digest.update(path.relative_to(firmware).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return Step(
         name="netlists",
         what=f"compiling {job.design.name} to netlists",
         folder=Path("netlists"),
         action=compile_project,
-        facts=f"{digest.hexdigest()} {getattr(front_end, 'version', '')}",
+        facts=f"{firmware_digest(job.project)} {getattr(front_end, 'version', '')}",
         outputs=(NETLISTS,),
         timeout_seconds=_FRONT_SECONDS,
     )
