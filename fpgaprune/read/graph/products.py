@@ -39,7 +39,7 @@ def dense(node: Node) -> LayerSpec:
         reuse_factor=reuse,
         multiplier_limit=multiplier_limit(n_in, n_out, reuse, int(weights.nzeros)),
         claimed_zeros=int(weights.nzeros),
-        attributes=node.in_bram(),
+        attributes={**node.in_bram(), **dict(node.get("fpgaprune_kernel") or {})},
     )
 
 

@@ -1,0 +1,208 @@
+// Kernels for layers whose weights are known, written by fpgaprune around the products in sparse_N.h.
+//
+// Not verified with an AMD tool: C simulation was compared with hls4ml's Latency kernels bit for bit, no synthesis
+// report of these kernels has been seen.
+#ifndef FPGAPRUNE_SPARSE_H_
+#define FPGAPRUNE_SPARSE_H_
+
+#include "ap_fixed.h"
+#include "ap_int.h"
+#include "hls_stream.h"
+#include "nnet_utils/nnet_common.h"
+#include "nnet_utils/nnet_mult.h"
+#include "nnet_utils/nnet_types.h"
+
+namespace nnet {
+namespace sparse {
+
+// x * 2^exponent: the same bits, the binary point elsewhere. Nothing is computed and nothing is lost.
+template <int exponent, int W, int I, ap_q_mode Q, ap_o_mode O, int N>
+ap_fixed<W, I + exponent> power(ap_fixed<W, I, Q, O, N> x) {
+    #pragma HLS INLINE
+    ap_fixed<W, I + exponent> moved;
+    moved.range(W - 1, 0) = x.range(W - 1, 0);
+    return moved;
+}
+
+template <int exponent, int W, int I, ap_q_mode Q, ap_o_mode O, int N>
+ap_ufixed<W, I + exponent> power(ap_ufixed<W, I, Q, O, N> x) {
+    #pragma HLS INLINE
+    ap_ufixed<W, I + exponent> moved;
+    moved.range(W - 1, 0) = x.range(W - 1, 0);
+    return moved;
+}
+
+// x * code * 2^exponent, rounded once as the accumulator does: one multiplier, unless both operands are constants.
+template <class accum_T, int exponent, int K, int W, int I, ap_q_mode Q, ap_o_mode O, int N>
+accum_T times(ap_fixed<W, I, Q, O, N> x, ap_int<K> code) {
+    #pragma HLS INLINE
+    ap_fixed<W + K, I + K> product = x * code;
+    return power<exponent>(product);
+}
+
+template <class accum_T, int exponent, int K, int W, int I, ap_q_mode Q, ap_o_mode O, int N>
+accum_T times(ap_ufixed<W, I, Q, O, N> x, ap_int<K> code) {
+    #pragma HLS INLINE
+    ap_fixed<W + K, I + K> product = x * code;
+    return power<exponent>(product);
+}
+
+template <class accum_T, int exponent, int K, class data_T> accum_T times(data_T x, int code) {
+    #pragma HLS INLINE
+    return times<accum_T, exponent, K>(x, ap_int<K>(code));
+}
+
+template <class accum_T> void add(accum_T &sum, accum_T product) {
+    #pragma HLS INLINE
+    sum += product;
+}
+
+// A reuse factor of 1: every product at once, a multiplier each where shifts and adders do not do.
+// KERNEL::products adds the products of one vector x to acc in the order of the inputs, as hls4ml's kernel does.
+template <class KERNEL, unsigned N, class data_T, class res_T, typename CONFIG_T>
+void at_once(data_T x[N][CONFIG_T::n_in], res_T res[N][CONFIG_T::n_out], typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+    #pragma HLS INLINE
+    typename CONFIG_T::accum_t acc[N][CONFIG_T::n_out];
+    #pragma HLS ARRAY_PARTITION variable=acc complete dim=0
+
+AtOnceVector:
+    for (unsigned n = 0; n < N; n++) {
+        #pragma HLS UNROLL
+    AtOnceBias:
+        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            #pragma HLS UNROLL
+            acc[n][j] = (typename CONFIG_T::accum_t)biases[j];
+        }
+        KERNEL::products(x[n], acc[n]);
+    AtOnceResult:
+        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            #pragma HLS UNROLL
+            res[n][j] = cast<data_T, res_T, CONFIG_T>(acc[n][j]);
+        }
+    }
+}
+
+// A reuse factor above 1: KERNEL::multipliers multipliers for each of N vectors, each with one input and one constant
+// in every time slot. The limit holds also where a pipeline around this function unrolls the slots.
+// KERNEL::shifts adds what needs no multiplier; KERNEL::slot adds the products of one slot to sum.
+template <class KERNEL, unsigned N, class data_T, class res_T, typename CONFIG_T>
+void in_slots(data_T x[N][CONFIG_T::n_in], res_T res[N][CONFIG_T::n_out], typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+    #pragma HLS INLINE off
+    const unsigned limit = KERNEL::multipliers * N;
+    #pragma HLS ALLOCATION operation instances=mul limit=limit
+    typename CONFIG_T::accum_t acc[N][CONFIG_T::n_out];
+    #pragma HLS ARRAY_PARTITION variable=acc complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=x complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=res complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=biases complete
+
+SlotsStart:
+    for (unsigned n = 0; n < N; n++) {
+        #pragma HLS UNROLL
+    SlotsBias:
+        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            #pragma HLS UNROLL
+            acc[n][j] = (typename CONFIG_T::accum_t)biases[j];
+        }
+        KERNEL::shifts(x[n], acc[n]);
+    }
+
+Slots:
+    for (unsigned slot = 0; slot < KERNEL::slots; slot++) {
+        #pragma HLS PIPELINE II=1 rewind
+    SlotVector:
+        for (unsigned n = 0; n < N; n++) {
+            #pragma HLS UNROLL
+            typename CONFIG_T::accum_t sum[CONFIG_T::n_out];
+            #pragma HLS ARRAY_PARTITION variable=sum complete
+        SlotZero:
+            for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+                #pragma HLS UNROLL
+                sum[j] = 0;
+            }
+            KERNEL::slot(slot, x[n], sum);
+        SlotSum:
+            for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+                #pragma HLS UNROLL
+                acc[n][j] += sum[j];
+            }
+        }
+    }
+
+SlotsResult:
+    for (unsigned n = 0; n < N; n++) {
+        #pragma HLS UNROLL
+        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            #pragma HLS UNROLL
+            res[n][j] = cast<data_T, res_T, CONFIG_T>(acc[n][j]);
+        }
+    }
+}
+
+// As in_slots, for accumulators that saturate, whose sums depend on their order: the multipliers fill a store of
+// products, one per slot each, and KERNEL::products adds them afterwards in the order of the inputs.
+template <class KERNEL, unsigned N, class data_T, class res_T, typename CONFIG_T>
+void in_slots_in_order(data_T x[N][CONFIG_T::n_in], res_T res[N][CONFIG_T::n_out],
+                       typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+    #pragma HLS INLINE off
+    const unsigned limit = KERNEL::multipliers * N;
+    #pragma HLS ALLOCATION operation instances=mul limit=limit
+    typename CONFIG_T::accum_t acc[N][CONFIG_T::n_out];
+    typename CONFIG_T::accum_t store[N][KERNEL::stored];
+    #pragma HLS ARRAY_PARTITION variable=acc complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=store complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=x complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=res complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=biases complete
+
+Slots:
+    for (unsigned slot = 0; slot < KERNEL::slots; slot++) {
+        #pragma HLS PIPELINE II=1 rewind
+    SlotVector:
+        for (unsigned n = 0; n < N; n++) {
+            #pragma HLS UNROLL
+            KERNEL::slot(slot, x[n], store[n]);
+        }
+    }
+
+SlotsResult:
+    for (unsigned n = 0; n < N; n++) {
+        #pragma HLS UNROLL
+    SlotsBias:
+        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            #pragma HLS UNROLL
+            acc[n][j] = (typename CONFIG_T::accum_t)biases[j];
+        }
+        KERNEL::products(x[n], store[n], acc[n]);
+        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            #pragma HLS UNROLL
+            res[n][j] = cast<data_T, res_T, CONFIG_T>(acc[n][j]);
+        }
+    }
+}
+
+// One vector in hls4ml's shape of a kernel.
+template <class KERNEL, class data_T, class res_T, typename CONFIG_T>
+void one(data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_out], typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+    #pragma HLS INLINE
+    data_T x[1][CONFIG_T::n_in];
+    res_T y[1][CONFIG_T::n_out];
+    #pragma HLS ARRAY_PARTITION variable=x complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=y complete dim=0
+OneIn:
+    for (unsigned i = 0; i < CONFIG_T::n_in; i++) {
+        #pragma HLS UNROLL
+        x[0][i] = data[i];
+    }
+    KERNEL::template vectors<1>(x, y, biases);
+OneOut:
+    for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+        #pragma HLS UNROLL
+        res[j] = y[0][j];
+    }
+}
+
+} // namespace sparse
+} // namespace nnet
+
+#endif
