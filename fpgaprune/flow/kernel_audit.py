@@ -23,8 +23,8 @@ def kernel_differences(project: Path, written: Design) -> Iterator[AuditDifferen
         codes = weight.codes.reshape(-1, weight.codes.shape[-1])
         looks = "weights against kernel"
         if (plan.n_in, plan.n_out) != codes.shape:
-            sizes = [" x ".join(map(str, shape)) for shape in (codes.shape, (plan.n_in, plan.n_out))]
-            yield AuditDifference(looks, layer.name, "weight", "shape", *sizes)
+            expected, shape = (" x ".join(map(str, size)) for size in (codes.shape, (plan.n_in, plan.n_out)))
+            yield AuditDifference(looks, layer.name, "weight", "shape", expected, shape)
             continue
         found = kernel_codes(plan)
         off = found != codes
