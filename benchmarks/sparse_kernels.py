@@ -8,6 +8,7 @@ hold a weight that is not zero (hls4ml 1.3 transposes and reshapes them), the sp
 The last line is JSON; `ratio` is resource_unrolled over ours. The time is that of writing a kernel of 100 000 products.
 """
 
+import itertools
 import json
 import sys
 import time
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> None:
     rows = []
     for bits in (6, 8, 12, 16):
         rng = np.random.default_rng(bits)
-        layers = [_codes(shape, bits, SPARSITY, rng) for shape in zip(SIZES, SIZES[1:], strict=False)]
+        layers = [_codes(shape, bits, SPARSITY, rng) for shape in itertools.pairwise(SIZES)]
         for reuse_factor in [int(text) for text in arguments] or [1, 2, 4, 8, 16]:
             counted = [count(codes, reuse_factor) for codes in layers]
             total = {name: sum(one[name] for one in counted) for name in counted[0]}
