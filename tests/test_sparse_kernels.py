@@ -122,3 +122,47 @@ def test_a_planted_product_fails_the_audit(tmp_path: Path) -> None:
     found = audit(folder)
     assert not found.agrees
     assert any("product" in one.what and one.layer == "single" for one in found.differences)
+
+
+def image_model() -> Any:
+    """Windows with padding, one position and several at a time, 1x1, depthwise and 1D."""
+    frameworks = load_frameworks()
+    q, layers = frameworks.qkeras, frameworks.keras.layers
+    frameworks.keras.backend.clear_session()
+    eight = "quantized_bits(8,0,alpha=1)"
+    both = {"kernel_quantizer": eight, "bias_quantizer": eight}
+    x = start = frameworks.keras.Input((4, 4, 2), name="x")
+    x = q.QActivation("quantized_bits(9,3,alpha=1)", name="taken")(x)
+    x = q.QConv2D(3, 3, padding="same", **both, name="window")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r1")(x)
+    x = q.QConv2D(5, 1, **both, name="point")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r2")(x)
+    x = q.QDepthwiseConv2D(2, depthwise_quantizer=eight, bias_quantizer=eight, name="deep")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r3")(x)
+    x = layers.Reshape((9, 5), name="line")(x)
+    x = q.QConv1D(4, 3, **both, name="along")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r4")(x)
+    made = frameworks.keras.Model(start, q.QConv1D(3, 1, **both, name="point1")(x))
+    rng = np.random.default_rng(5)
+    for layer in made.layers:
+        values = [rng.uniform(-1, 1, w.shape) * (rng.random(w.shape) > 0.6) for w in layer.weights]
+        if values:
+            layer.set_weights(values)
+    return made
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "reuse_factor"), [("Vitis", 3), ("Vivado", 1)])
+def test_convolutions_are_exact_and_counted(tmp_path: Path, backend: str, reuse_factor: int) -> None:
+    keras_model = image_model()
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, backend, reuse_factor)
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, reuse_factor)
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (100, 32))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    written = read_project(tmp_path / "ours")
+    assert differences(design, written) == ()
+    assert audit(tmp_path / "ours").agrees
+    for name in ("window", "point", "deep", "along", "point1"):
+        assert written[name].attributes["sparse_kernel"] is True

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.csd import csd_digits
+from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.errors import DesignError
 
 FREE_DIGITS = 2  # codes of so many signed digits are wires or one adder
 
@@ -100,6 +102,26 @@ def _merged(codes: NDArray[np.int64]) -> list[KernelProduct]:
         by_code.setdefault(code, []).append(j)
     close()
     return found
+
+
+def kernel_matrix(layer: LayerSpec) -> NDArray[np.int64]:
+    """The codes of a layer as (inputs, outputs) of one product of a vector; raises DesignError without weights.
+
+    A convolution's inputs are those of one window. A depthwise one (depth multiplier 1) reads channel c for output c
+    alone, so its matrix is zero elsewhere.
+    """
+    if layer.weight is None:
+        message = f"layer {layer.name!r} has no weights for a kernel"
+        raise DesignError(message)
+    codes = layer.weight.codes
+    if layer.kind not in {LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D}:
+        return codes.reshape(-1, codes.shape[-1])
+    channels = codes.shape[-2]
+    flat = codes.reshape(-1)
+    matrix = np.zeros((flat.size, channels), dtype=np.int64)
+    places = np.arange(flat.size)
+    matrix[places, places % channels] = flat
+    return matrix
 
 
 def signed_bits(code: int) -> int:

@@ -202,7 +202,90 @@ OneOut:
     }
 }
 
+// Convolutions with parallel data: n_pixels positions at a time, each with multipliers of its own, n_partitions times.
+template <class data_T, class res_T, typename CONFIG_T, class data_P, class res_P>
+void convolution(data_P data, res_P res, typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
+    #pragma HLS INLINE
+    typedef typename CONFIG_T::mult_config mult_config;
+    typedef typename mult_config::template kernel<data_T, res_T, mult_config> kernel;
+    data_T x[CONFIG_T::n_pixels][mult_config::n_in];
+    res_T y[CONFIG_T::n_pixels][mult_config::n_out];
+    #pragma HLS ARRAY_PARTITION variable=x complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=y complete dim=0
+
+Partition:
+    for (unsigned part = 0; part < CONFIG_T::n_partitions; part++) {
+        if (kernel::slots == 1) {
+            #pragma HLS PIPELINE II=1 rewind
+        }
+        CONFIG_T::template fill_buffer<data_T, CONFIG_T>::fill_buffer(data, x, part);
+        kernel::template vectors<CONFIG_T::n_pixels>(x, y, biases);
+    Pixel:
+        for (unsigned n = 0; n < CONFIG_T::n_pixels; n++) {
+            #pragma HLS UNROLL
+            for (unsigned j = 0; j < mult_config::n_out; j++) {
+                #pragma HLS UNROLL
+                res[(part * CONFIG_T::n_pixels + n) * mult_config::n_out + j] = y[n][j];
+            }
+        }
+    }
+}
+
 } // namespace sparse
+
+template <class data_T, class res_T, typename CONFIG_T>
+void conv_1d_sparse_cl(data_T data[CONFIG_T::in_width * CONFIG_T::n_chan],
+                       res_T res[CONFIG_T::out_width * CONFIG_T::n_filt],
+                       typename CONFIG_T::weight_t * /* in the kernel */,
+                       typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
+    #pragma HLS INLINE
+    sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void conv_2d_sparse_cl(data_T data[CONFIG_T::in_height * CONFIG_T::in_width * CONFIG_T::n_chan],
+                       res_T res[CONFIG_T::out_height * CONFIG_T::out_width * CONFIG_T::n_filt],
+                       typename CONFIG_T::weight_t * /* in the kernel */,
+                       typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
+    #pragma HLS INLINE
+    sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void pointwise_conv_1d_sparse_cl(data_T data[CONFIG_T::in_width * CONFIG_T::n_chan],
+                       res_T res[CONFIG_T::out_width * CONFIG_T::n_filt],
+                       typename CONFIG_T::weight_t * /* in the kernel */,
+                       typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
+    #pragma HLS INLINE
+    sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void pointwise_conv_2d_sparse_cl(data_T data[CONFIG_T::in_height * CONFIG_T::in_width * CONFIG_T::n_chan],
+                       res_T res[CONFIG_T::out_height * CONFIG_T::out_width * CONFIG_T::n_filt],
+                       typename CONFIG_T::weight_t * /* in the kernel */,
+                       typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
+    #pragma HLS INLINE
+    sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void depthwise_conv_1d_sparse_cl(data_T data[CONFIG_T::in_width * CONFIG_T::n_chan],
+                       res_T res[CONFIG_T::out_width * CONFIG_T::n_filt],
+                       typename CONFIG_T::weight_t * /* in the kernel */,
+                       typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
+    #pragma HLS INLINE
+    sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
+}
+
+template <class data_T, class res_T, typename CONFIG_T>
+void depthwise_conv_2d_sparse_cl(data_T data[CONFIG_T::in_height * CONFIG_T::in_width * CONFIG_T::n_chan],
+                       res_T res[CONFIG_T::out_height * CONFIG_T::out_width * CONFIG_T::n_filt],
+                       typename CONFIG_T::weight_t * /* in the kernel */,
+                       typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
+    #pragma HLS INLINE
+    sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
+}
 } // namespace nnet
 
 #endif

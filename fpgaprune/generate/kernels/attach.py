@@ -13,7 +13,7 @@ from typing import Any
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.sparse_kernels import KernelPlan, kernel_attributes, plan_kernel
+from fpgaprune.estimate.sparse_kernels import KernelPlan, kernel_attributes, kernel_matrix, plan_kernel
 from fpgaprune.fixed_point import EXACT_WIDTH, Overflow
 from fpgaprune.generate.kernels.text import kernel_name, kernel_text
 from fpgaprune.generate.settings import GenerateSettings, SparseKernels
@@ -23,7 +23,15 @@ from fpgaprune.templates import read_template
 FOLDER = "kernels"  # inside firmware/
 ATTRIBUTE = "fpgaprune_kernel"  # of a node: what the graph's reader says of it
 _KERNEL = re.compile(r"(using kernel = )[\w:]+(<data_T, res_T, CONFIG_T>;)")
+_CALL = re.compile(r"nnet::((?:pointwise_|depthwise_)?conv_[12]d)_cl<")
+_SIZES = re.compile(
+    r"(struct config\d+_mult [^{]*\{\s*static const unsigned n_in = )\d+(;\s*static const unsigned n_out = )\d+;"
+)
 _PRODUCT = "nnet::product::mult<"
+_CONVOLUTIONS = frozenset({
+    LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
+})  # fmt: skip
+_DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 
 
 @dataclass(frozen=True)
@@ -58,14 +66,13 @@ def attach_kernels(graph: Any, settings: GenerateSettings) -> Kernels:
         plan = _plan(layer)
         bound = plain[layer.name]
         before = inf if bound is None else bound.high
-        if asked is SparseKernels.AUTO and (plan.reuse_factor == 1 or plan.multipliers >= before):
+        after = plan.multipliers * layer.parallelization_factor
+        if asked is SparseKernels.AUTO and (plan.reuse_factor == 1 or after >= before):
             why = "at reuse factor 1 synthesis folds the constants itself" if plan.reuse_factor == 1 else "no fewer"
             kernels.notes.append(f"layer {layer.name}: hls4ml's own kernel ({before} multipliers; {why})")
             continue
         kernels.headers[f"{kernel_name(str(node.index))}.h"] = _attach(node, layer, plan)
-        kernels.notes.append(
-            f"layer {layer.name}: sparse kernel, {plan.multipliers} multipliers where hls4ml's needs {before}"
-        )
+        kernels.notes.append(f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}")
     if any("in_slots" in text for text in kernels.headers.values()):
         graph.config.pipeline_style = "dataflow"  # a pipeline around the layers would unroll the time slots
     return kernels
@@ -85,7 +92,7 @@ def write_kernels(kernels: Kernels, project: Path) -> None:
 def _obstacle(layer: LayerSpec, design: Design, node: Any) -> str | None:
     """Why a layer cannot have a kernel; None where it can."""
     weight = layer.weight
-    if layer.kind is not LayerKind.DENSE or design.io_type != "io_parallel":
+    if layer.kind not in {LayerKind.DENSE, *_CONVOLUTIONS} or design.io_type != "io_parallel":
         return f"there is no sparse kernel for {layer.kind.value} layers in {design.io_type} yet"
     if layer.strategy is not Strategy.LATENCY:
         return "its strategy is not latency"
@@ -94,6 +101,10 @@ def _obstacle(layer: LayerSpec, design: Design, node: Any) -> str | None:
     if layer.accumulator_precision is None or layer.input_precision is None:
         return "its types are not fixed-point"
     text = str(node.get_attr("config_cpp"))
+    if layer.kind in _DEPTHWISE and layer.attributes.get("depth_multiplier") != 1:
+        return "its depth multiplier is not 1"
+    if layer.kind in _CONVOLUTIONS and not (_CALL.search(str(node.get_attr("function_cpp"))) and _SIZES.search(text)):
+        return "hls4ml calls it by a way of its own"
     if _PRODUCT not in text or not _KERNEL.search(text):
         return "its products are not plain multiplications"
     return None
@@ -111,7 +122,7 @@ def _plan(layer: LayerSpec) -> KernelPlan:
     if weight is None or sums is None:
         message = f"layer {layer.name!r} has no weights for a kernel"
         raise ConfigError(message)
-    codes = weight.codes.reshape(-1, weight.codes.shape[-1])
+    codes = kernel_matrix(layer)
     return plan_kernel(codes, layer.reuse_factor or 1, in_order=sums.overflow is not Overflow.WRAP)
 
 
@@ -120,7 +131,11 @@ def _attach(node: Any, layer: LayerSpec, plan: KernelPlan) -> str:
         message = f"layer {layer.name!r} has no weights for a kernel"
         raise ConfigError(message)
     index = str(node.index)
-    node.set_attr("config_cpp", _KERNEL.sub(rf"\1nnet::{kernel_name(index)}\2", str(node.get_attr("config_cpp"))))
+    config = _KERNEL.sub(rf"\1nnet::{kernel_name(index)}\2", str(node.get_attr("config_cpp")))
+    if layer.kind in _CONVOLUTIONS:
+        config = _SIZES.sub(rf"\g<1>{plan.n_in}\g<2>{plan.n_out};", config)
+        node.set_attr("function_cpp", _CALL.sub(r"nnet::\1_sparse_cl<", str(node.get_attr("function_cpp"))))
+    node.set_attr("config_cpp", config)
     node.set_attr("include_header", [*node.get_attr("include_header"), f"{FOLDER}/{kernel_name(index)}.h"])
     node.set_attr(ATTRIBUTE, kernel_attributes(plan))
     title = f"Layer {layer.name}: {plan.n_in} inputs, {plan.n_out} outputs. Written by fpgaprune."

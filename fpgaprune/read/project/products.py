@@ -132,7 +132,9 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
     parameters: dict[str, Parameter] = {}
     if site.arrays:
         parameters["weight"] = weight(site, site.array_name(first, "weights"), shape, product)
-    attributes: dict[str, int] = dict(in_bram(site))
+    attributes: dict[str, int | str | bool] = dict(in_bram(site))
+    if "weight" in parameters:
+        attributes.update(_kernel(site, product, parameters["weight"]))
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
     if len(site.arrays) > first + 1:
