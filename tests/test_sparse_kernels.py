@@ -78,8 +78,15 @@ def model(sparsity: float) -> Any:
     return made
 
 
-def generated(folder: Path, keras_model: Any, kernels: SparseKernels, backend: str, reuse_factor: int) -> Design:
-    settings = GenerateSettings(backend=backend, reuse_factor=reuse_factor, sparse_kernels=kernels)
+def generated(
+    folder: Path,
+    keras_model: Any,
+    kernels: SparseKernels,
+    backend: str,
+    reuse_factor: int,
+    io_type: str = "io_parallel",
+) -> Design:
+    settings = GenerateSettings(backend=backend, io_type=io_type, reuse_factor=reuse_factor, sparse_kernels=kernels)
     return generate_loaded(loaded(keras_model), folder, settings, run_verify=False).design
 
 
@@ -153,11 +160,14 @@ def image_model() -> Any:
 
 @pytest.mark.keras
 @pytest.mark.slow
-@pytest.mark.parametrize(("backend", "reuse_factor"), [("Vitis", 3), ("Vivado", 1)])
-def test_convolutions_are_exact_and_counted(tmp_path: Path, backend: str, reuse_factor: int) -> None:
+@pytest.mark.parametrize(
+    ("backend", "reuse_factor", "io_type"),
+    [("Vitis", 3, "io_parallel"), ("Vivado", 1, "io_parallel"), ("Vitis", 4, "io_stream"), ("Vivado", 2, "io_stream")],
+)
+def test_convolutions_are_exact_and_counted(tmp_path: Path, backend: str, reuse_factor: int, io_type: str) -> None:
     keras_model = image_model()
-    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, backend, reuse_factor)
-    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, reuse_factor)
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, backend, reuse_factor, io_type)
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, reuse_factor, io_type)
     inputs = [np.random.default_rng(4).uniform(-4, 4, (100, 32))]
     outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
     np.testing.assert_array_equal(*outputs)
@@ -166,3 +176,15 @@ def test_convolutions_are_exact_and_counted(tmp_path: Path, backend: str, reuse_
     assert audit(tmp_path / "ours").agrees
     for name in ("window", "point", "deep", "along", "point1"):
         assert written[name].attributes["sparse_kernel"] is True
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_dense_layers_between_streams_are_exact(tmp_path: Path) -> None:
+    keras_model = model(0.75)
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, "Vitis", 4, "io_stream")
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, "Vitis", 4, "io_stream")
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    assert differences(design, read_project(tmp_path / "ours")) == ()

@@ -286,6 +286,41 @@ void depthwise_conv_2d_sparse_cl(data_T data[CONFIG_T::in_height * CONFIG_T::in_
     #pragma HLS INLINE
     sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
 }
+
+// A dense layer between streams: gathers its inputs, computes, and sends its outputs.
+template <class data_T, class res_T, typename CONFIG_T>
+void dense_sparse(hls::stream<data_T> &data_stream, hls::stream<res_T> &res_stream,
+                  typename CONFIG_T::weight_t * /* in the kernel */, typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+    typedef typename data_T::value_type value_T;
+    typedef typename res_T::value_type result_T;
+    value_T x[1][CONFIG_T::n_in];
+    result_T y[1][CONFIG_T::n_out];
+    #pragma HLS ARRAY_PARTITION variable=x complete dim=0
+    #pragma HLS ARRAY_PARTITION variable=y complete dim=0
+
+StreamIn:
+    for (unsigned i = 0; i < CONFIG_T::n_in / data_T::size; i++) {
+        #pragma HLS PIPELINE
+        data_T data_pack = data_stream.read();
+        for (unsigned lane = 0; lane < data_T::size; lane++) {
+            #pragma HLS UNROLL
+            x[0][i * data_T::size + lane] = data_pack[lane];
+        }
+    }
+    CONFIG_T::template kernel<value_T, result_T, CONFIG_T>::template vectors<1>(x, y, biases);
+StreamOut:
+    for (unsigned j = 0; j < CONFIG_T::n_out / res_T::size; j++) {
+        #pragma HLS PIPELINE
+        res_T res_pack;
+        PRAGMA_DATA_PACK(res_pack)
+        for (unsigned lane = 0; lane < res_T::size; lane++) {
+            #pragma HLS UNROLL
+            res_pack[lane] = y[0][j * res_T::size + lane];
+        }
+        res_stream.write(res_pack);
+    }
+}
+
 } // namespace nnet
 
 #endif

@@ -51,6 +51,7 @@ def attach_kernels(graph: Any, settings: GenerateSettings) -> Kernels:
     if not any(settings.kernels_of(layer.name) is not SparseKernels.NEVER for layer in graph.get_layers()):
         return kernels
     design = read_graph(graph)
+    streams = design.io_type == "io_stream"
     tool = "vivado_hls" if settings.backend == "Vivado" else "vitis_hls"
     plain = {layer.name: layer.multipliers for layer in estimate_design(design, rules_for(tool)).layers}
     for layer in design:
@@ -71,7 +72,9 @@ def attach_kernels(graph: Any, settings: GenerateSettings) -> Kernels:
             why = "at reuse factor 1 synthesis folds the constants itself" if plan.reuse_factor == 1 else "no fewer"
             kernels.notes.append(f"layer {layer.name}: hls4ml's own kernel ({before} multipliers; {why})")
             continue
-        kernels.headers[f"{kernel_name(str(node.index))}.h"] = _attach(node, layer, plan)
+        kernels.headers[f"{kernel_name(str(node.index))}.h"] = _attach(
+            node, layer, plan, streams=design.io_type == "io_stream"
+        )
         kernels.notes.append(f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}")
     if any("in_slots" in text for text in kernels.headers.values()):
         graph.config.pipeline_style = "dataflow"  # a pipeline around the layers would unroll the time slots
@@ -92,8 +95,8 @@ def write_kernels(kernels: Kernels, project: Path) -> None:
 def _obstacle(layer: LayerSpec, design: Design, node: Any) -> str | None:
     """Why a layer cannot have a kernel; None where it can."""
     weight = layer.weight
-    if layer.kind not in {LayerKind.DENSE, *_CONVOLUTIONS} or design.io_type != "io_parallel":
-        return f"there is no sparse kernel for {layer.kind.value} layers in {design.io_type} yet"
+    if layer.kind not in {LayerKind.DENSE, *_CONVOLUTIONS}:
+        return f"there is no sparse kernel for {layer.kind.value} layers"
     if layer.strategy is not Strategy.LATENCY:
         return "its strategy is not latency"
     if weight is None or weight.encoding is not Encoding.FIXED or weight.precision.width > EXACT_WIDTH:
@@ -105,6 +108,8 @@ def _obstacle(layer: LayerSpec, design: Design, node: Any) -> str | None:
         return "its depth multiplier is not 1"
     if layer.kind in _CONVOLUTIONS and not (_CALL.search(str(node.get_attr("function_cpp"))) and _SIZES.search(text)):
         return "hls4ml calls it by a way of its own"
+    if design.io_type != "io_parallel" and "conv_implementation::encoded" in text:
+        return "its implementation is encoded"
     if _PRODUCT not in text or not _KERNEL.search(text):
         return "its products are not plain multiplications"
     return None
@@ -126,7 +131,7 @@ def _plan(layer: LayerSpec) -> KernelPlan:
     return plan_kernel(codes, layer.reuse_factor or 1, in_order=sums.overflow is not Overflow.WRAP)
 
 
-def _attach(node: Any, layer: LayerSpec, plan: KernelPlan) -> str:
+def _attach(node: Any, layer: LayerSpec, plan: KernelPlan, *, streams: bool) -> str:
     if layer.weight is None:
         message = f"layer {layer.name!r} has no weights for a kernel"
         raise ConfigError(message)
@@ -134,7 +139,14 @@ def _attach(node: Any, layer: LayerSpec, plan: KernelPlan) -> str:
     config = _KERNEL.sub(rf"\1nnet::{kernel_name(index)}\2", str(node.get_attr("config_cpp")))
     if layer.kind in _CONVOLUTIONS:
         config = _SIZES.sub(rf"\g<1>{plan.n_in}\g<2>{plan.n_out};", config)
-        node.set_attr("function_cpp", _CALL.sub(r"nnet::\1_sparse_cl<", str(node.get_attr("function_cpp"))))
+        if not streams:
+            node.set_attr("function_cpp", _CALL.sub(r"nnet::\1_sparse_cl<", str(node.get_attr("function_cpp"))))
+        elif plan.reuse_factor > 1:
+            # hls4ml's streams put a latency product into a pipeline, which would unroll the time slots.
+            config = config.replace("strategy = nnet::latency;", "strategy = nnet::resource;")
+    elif streams:
+        call = str(node.get_attr("function_cpp")).replace("nnet::dense<", "nnet::dense_sparse<", 1)
+        node.set_attr("function_cpp", call)
     node.set_attr("config_cpp", config)
     node.set_attr("include_header", [*node.get_attr("include_header"), f"{FOLDER}/{kernel_name(index)}.h"])
     node.set_attr(ATTRIBUTE, kernel_attributes(plan))
