@@ -72,9 +72,7 @@ def attach_kernels(graph: Any, settings: GenerateSettings) -> Kernels:
             why = "at reuse factor 1 synthesis folds the constants itself" if plan.reuse_factor == 1 else "no fewer"
             kernels.notes.append(f"layer {layer.name}: hls4ml's own kernel ({before} multipliers; {why})")
             continue
-        kernels.headers[f"{kernel_name(str(node.index))}.h"] = _attach(
-            node, layer, plan, streams=design.io_type == "io_stream"
-        )
+        kernels.headers[f"{kernel_name(str(node.index))}.h"] = _attach(node, layer, plan, streams=streams)
         kernels.notes.append(f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}")
     if any("in_slots" in text for text in kernels.headers.values()):
         graph.config.pipeline_style = "dataflow"  # a pipeline around the layers would unroll the time slots
