@@ -1,5 +1,6 @@
 """Fixtures that every test module may use."""
 
+import csv
 import tarfile
 from pathlib import Path
 
@@ -35,3 +36,10 @@ def shared_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(archive) as stream:
         stream.extractall(target, filter="data")
     return target
+
+
+@pytest.fixture(scope="session")
+def corpus_index() -> list[dict[str, str]]:
+    """A row per project of the corpus: what its reports say, and whether they are known to be stale."""
+    with (_shared("corpus") / "INDEX.csv").open(encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))

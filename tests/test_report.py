@@ -117,18 +117,21 @@ def test_text_reports_of_another_run_are_left_out_with_a_note(vitis):
 def test_a_stale_child_is_left_out_with_a_note(tmp_path):
     folder = Path(shutil.copytree(VIVADO, tmp_path / "report"))
     child = folder / "dense_latency_0_0_0_1_csynth.rpt"
-    child.write_text(_with_total(child.read_text(), "9"))
+    child.write_text(_with_total(child.read_text(), 9))
     report = read_report(folder)
     assert report.module("dense_latency_0_0_0_1") is None
     assert any("dense_latency_0_0_0_1" in note for note in report.notes)
 
 
-def _with_total(text: str, dsp: str) -> str:
-    lines = text.splitlines()
-    at = next(i for i, line in enumerate(lines) if line.startswith("|Total"))
-    cells = lines[at].split("|")
-    cells[3] = f" {dsp}"
-    return "\n".join([*lines[:at], "|".join(cells), *lines[at + 1 :]])
+def _with_total(text: str, dsp: int) -> str:
+    """The report of a module of 220 DSPs with another number of them, its total, its parts and its share alike."""
+    lines = text.splitlines(keepends=True)
+    for name, cell in (("Expression", dsp), ("Total", dsp), ("Utilization (%)", 100 * dsp // 220 or "~0")):
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"|{name}"))
+        cells = lines[at].split("|")
+        cells[3] = f" {cell}"
+        lines[at] = "|".join(cells)
+    return "".join(lines)
 
 
 BOMB = """<?xml version="1.0"?><!DOCTYPE lolz [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>

@@ -12,6 +12,7 @@ class Stage(StrEnum):
     """How far the design went when the report was written."""
 
     CSYNTH = "csynth"
+    COSIM = "cosim"
     VSYNTH = "vsynth"
     IMPL = "impl"
     OPEN = "open"
@@ -43,11 +44,16 @@ class ModuleReport:
     output_bits: int | None = None
     output_ports: int | None = None
     path: Path | None = None
+    latency_min_cycles: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SynthesisReport:
-    """A synthesis report of a whole design; whatever it does not say is None."""
+    """A synthesis report of a whole design; whatever it does not say is None.
+
+    `latency_cycles` and `ii` are the worst case. `clock_ns` is the period asked for, `clock_estimated_ns` the one the
+    tool expects or reached, `wns_ns` the worst slack against the period asked for (negative: missed).
+    """
 
     stage: Stage
     tool: str
@@ -63,6 +69,11 @@ class SynthesisReport:
     written: datetime | None = None  # as the report says, in the time zone of the machine that wrote it
     path: Path | None = None
     notes: tuple[str, ...] = ()  # what was left out while reading, and why
+    latency_min_cycles: int | None = None
+    clock_estimated_ns: float | None = None
+    wns_ns: float | None = None
+    passed: bool | None = None  # of co-simulation
+    rules: str | None = None  # the rule set imposed on an open flow; vendors' tools follow their own
 
     def module(self, name: str) -> ModuleReport | None:
         """The module called `name`; None where the report has none of that name."""

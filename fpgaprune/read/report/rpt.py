@@ -9,11 +9,12 @@ from typing import Final
 
 from fpgaprune.errors import ReportError
 from fpgaprune.read.report.cells import count, date, is_multiplier, is_operator, operand_widths, period_ns, version
+from fpgaprune.read.report.lines import read_lines
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
-MAX_BYTES: Final = 128 * 2**20  # the largest real one seen has 3 MB
 _TITLE: Final = re.compile(r"== (Vivado|Vitis) HLS Report for '([^']+)'")
 _FIELD: Final = re.compile(r"\* (Date|Version|Target device):\s+(.*)")
+_COUNTED: Final = {"BRAM_18K", "DSP", "DSP48E", "FF", "LUT", "URAM"}
 # Handshakes, each one bit wide; Vivado HLS also ends the names of data ports with `_read`.
 _CONTROL: Final = re.compile(
     r"ap_(clk|rst|rst_n|start|done|idle|ready|continue|ce)|start_(out|write|full_n)"
@@ -31,6 +32,7 @@ class RptReport:
     version: str | None
     part: str | None
     clock_ns: float | None
+    clock_estimated_ns: float | None
     written: datetime | None
     children: dict[str, Resources]  # what the instance table says each instantiated module uses
 
@@ -52,10 +54,7 @@ class _Table:
 
 def read_rpt(path: Path) -> RptReport:
     """Read one `*_csynth.rpt`; raises ReportError with the line where it is truncated, foreign or malformed."""
-    if path.stat().st_size > MAX_BYTES:
-        message = f"{path} has more than {MAX_BYTES // 2**20} MB: that is no report of one module"
-        raise ReportError(message)
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = read_lines(path)
     title = next((found for line in lines[:20] if (found := _TITLE.match(line))), None)
     if title is None:
         first = next((line for line in lines if line.strip(" =")), "")
@@ -77,8 +76,13 @@ class _Reader:
         if not last.lstrip().startswith("+-"):
             message = f"{self._path}, line {len(self._lines)}: the report is truncated"
             raise ReportError(message)
-        latency, ii = self._latency(tables.get(("Performance Estimates", "Latency", "Summary")))
+        self._check_sums(utilization, "Total")
+        self._check_shares(utilization)
+        latency_min, latency, ii = self._latency(tables.get(("Performance Estimates", "Latency", "Summary")))
         instances = tables.get(("Utilization Estimates", "Detail", "Instance"))
+        if instances is not None and any(cells[0] == "Total" for _, cells in instances.rows):
+            self._check_sums(instances, "Total")
+        timing = tables.get(("Performance Estimates", "Timing", "Summary"))
         facts = {found[1]: found[2] for line in self._lines[:40] if (found := _FIELD.match(line))}
         inputs, outputs, output_ports = self._ports(interface)
         module = ModuleReport(
@@ -92,6 +96,7 @@ class _Reader:
             input_bits=inputs,
             output_bits=outputs,
             output_ports=output_ports,
+            latency_min_cycles=latency_min,
         )
         return RptReport(
             module=module,
@@ -99,7 +104,8 @@ class _Reader:
             tool="vivado_hls" if tool == "Vivado" else "vitis_hls",
             version=version(facts.get("Version")),
             part=facts.get("Target device", "").strip() or None,
-            clock_ns=self._clock(tables.get(("Performance Estimates", "Timing", "Summary"))),
+            clock_ns=self._clock(timing, "Target"),
+            clock_estimated_ns=self._clock(timing, "Estimated"),
             written=date(facts.get("Date")),
             children=self._children(instances),
         )
@@ -172,20 +178,68 @@ class _Reader:
             uram=count(row.get("URAM"), where),
         )
 
-    def _latency(self, table: _Table | None) -> tuple[int | None, int | None]:
-        if table is None or not table.rows:
-            return None, None
-        number, cells = table.rows[0]
-        worst = [cell for column, cell in zip(table.columns, cells, strict=True) if column == "max"]
-        if not worst:
-            return None, None
-        return count(worst[0], self._where(number)), count(worst[-1], self._where(number))
+    def _check_sums(self, table: _Table, total: str) -> None:
+        """The rows above the total add up to it, column by column: in 6664 of 6664 columns of recorded reports."""
+        end = next((i for i, (_, cells) in enumerate(table.rows) if cells[0] == total), None)
+        if end is None:
+            message = f"{self._where(table.rows[-1][0])}: the utilization table has no row {total!r}"
+            raise ReportError(message)
+        number, totals = table.rows[end]
+        for at, column in enumerate(table.columns):
+            if column not in _COUNTED:
+                continue
+            found = [count(cells[at], self._where(line)) or 0 for line, cells in table.rows[:end]]
+            stated = count(totals[at], self._where(number)) or 0
+            if sum(found) != stated:
+                message = (
+                    f"{self._where(number)}: the {column} are {stated}, but the rows above make {sum(found)}: damaged"
+                )
+                raise ReportError(message)
 
-    def _clock(self, table: _Table | None) -> float | None:
-        if table is None or not table.rows or "Target" not in table.columns:
+    def _check_shares(self, table: _Table) -> None:
+        """The last rows give the total as a share of what the part has, in whole per cent rounded down."""
+        rows = {cells[0]: (number, cells) for number, cells in table.rows}
+        if not {"Total", "Available", "Utilization (%)"} <= set(rows):
+            message = (
+                f"{self._where(table.rows[-1][0])}: the utilization table ends without what is available: truncated"
+            )
+            raise ReportError(message)
+        number, shares = rows["Utilization (%)"]
+        for at, column in enumerate(table.columns):
+            if column not in _COUNTED:
+                continue
+            used, available = (count(rows[name][1][at], self._where(rows[name][0])) for name in ("Total", "Available"))
+            if used is None or not available:
+                continue
+            exact, said = 100 * used // available, shares[at]
+            if not (used and exact == 0 if said == "~0" else said == str(exact)):
+                message = f"{self._where(number)}: {used} of {available} {column} are not {said[:20]} per cent: damaged"
+                raise ReportError(message)
+
+    def _latency(self, table: _Table | None) -> tuple[int | None, int | None, int | None]:
+        """Least and most cycles of latency, most cycles between two inputs."""
+        if table is None or not table.rows:
+            return None, None, None
+        number, cells = table.rows[0]
+        where = self._where(number)
+        low, high = (
+            [cell for column, cell in zip(table.columns, cells, strict=True) if column == name]
+            for name in ("min", "max")
+        )
+        if not low or not high:
+            return None, None, None
+        found = count(low[0], where), count(high[0], where), count(high[-1], where)
+        pairs = (found[:2], (count(low[-1], where), found[2]))
+        if any(least is not None and most is not None and least > most for least, most in pairs):
+            message = f"{where}: more cycles at least than at most: damaged"
+            raise ReportError(message)
+        return found
+
+    def _clock(self, table: _Table | None, column: str) -> float | None:
+        if table is None or not table.rows or column not in table.columns:
             return None
         number, cells = table.rows[0]
-        return period_ns(cells[table.columns.index("Target")], self._where(number))
+        return period_ns(cells[table.columns.index(column)], self._where(number))
 
     def _instances(self, table: _Table | None) -> tuple[str, ...]:
         """Modules in the order the compiler met their calls: the number at the end of an instance's name grows."""

@@ -13,7 +13,7 @@ from fpgaprune.errors import ReportError
 from fpgaprune.read.report.cells import count, operand_widths, period_ns, version
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
-MAX_BYTES: Final = 512 * 2**20  # the largest real one seen has 4 MB; a row per operator could make it far larger
+MAX_BYTES: Final = 256 * 2**20  # the largest real one seen has 4 MB; a row per operator could make it far larger
 
 
 @dataclass(slots=True)
@@ -29,7 +29,9 @@ class XmlReport:
     used: Resources | None = None
     available: Resources = field(default_factory=Resources)
     latency_cycles: int | None = None
+    latency_min_cycles: int | None = None
     ii: int | None = None
+    clock_estimated_ns: float | None = None
     modules: list[ModuleReport] = field(default_factory=list)
     instances: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -88,7 +90,12 @@ def _take(report: XmlReport, section: Element) -> None:
             unit = (_text(section, "unit") or "ns").lower()
             report.clock_ns = period_ns(_text(section, "TargetClockPeriod"), _where(report, "TargetClockPeriod"), unit)
         case "PerformanceEstimates":
-            report.latency_cycles, report.ii = _latency(report, section)
+            report.latency_min_cycles, report.latency_cycles, report.ii = _latency(report, section)
+            timing = section.find("SummaryOfTimingAnalysis")
+            if timing is not None:
+                unit = (_text(timing, "unit") or "ns").lower()
+                where = _where(report, "EstimatedClockPeriod")
+                report.clock_estimated_ns = period_ns(_text(timing, "EstimatedClockPeriod"), where, unit)
         case "AreaEstimates":
             _take_area(report, section)
         case "RTLDesignHierarchy":
@@ -125,7 +132,7 @@ def _take_instances(report: XmlReport, node: Element) -> None:
 def _module(report: XmlReport, section: Element) -> ModuleReport:
     resources = section.find("AreaEstimates/Resources")
     performance = section.find("PerformanceEstimates")
-    latency, ii = (None, None) if performance is None else _latency(report, performance)
+    least, latency, ii = (None, None, None) if performance is None else _latency(report, performance)
     return ModuleReport(
         name=_text(section, "Name") or "",
         used=Resources() if resources is None else _resources(report, resources),
@@ -133,6 +140,7 @@ def _module(report: XmlReport, section: Element) -> ModuleReport:
         ii=ii,
         multipliers=tuple(_multipliers(report, section)),
         path=report.path,
+        latency_min_cycles=least,
     )
 
 
@@ -143,14 +151,18 @@ def _multipliers(report: XmlReport, section: Element) -> Iterator[MultiplyOperat
             yield MultiplyOperator(name, *operand_widths(name), dsp=count(node.get("DSP"), _where(report, name)))
 
 
-def _latency(report: XmlReport, section: Element) -> tuple[int | None, int | None]:
+def _latency(report: XmlReport, section: Element) -> tuple[int | None, int | None, int | None]:
+    """Least and most cycles of latency, most cycles between two inputs."""
     summary = section.find("SummaryOfOverallLatency")
     if summary is None:
-        return None, None
+        return None, None, None
     where = _where(report, "SummaryOfOverallLatency")
     interval = _text(summary, "Interval-max") or _text(summary, "PipelineInitiationInterval")
-    latency = _text(summary, "Worst-caseLatency")
-    return _cycles(latency, where), _cycles(interval, where)
+    least, most = (_cycles(_text(summary, f"{case}-caseLatency"), where) for case in ("Best", "Worst"))
+    if least is not None and most is not None and least > most:
+        message = f"{where}: more cycles at best than at worst: damaged"
+        raise ReportError(message)
+    return least, most, _cycles(interval, where)
 
 
 def _cycles(text: str | None, where: str) -> int | None:
