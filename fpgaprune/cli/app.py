@@ -33,7 +33,8 @@ VERBS: Final[dict[str, str]] = {
     "audit": "Compare the model's constants, the graph's and the written project's.",
     "inspect": "Show the layers of a model or project: shapes, types, zeros.",
     "estimate": "Count the DSPs a model or project will need, from its weights.",
-    "compare": "Hold the DSP estimate of a project against its synthesis report.",
+    "compare": "Hold the estimate of a project against its synthesis reports.",
+    "calibrate": "Fit a tool's thresholds to one's own synthesis reports.",
     "study": "Train, prune, generate and judge every variant of a study.",
     "doctor": "Say which packages, compilers and FPGA tools are found here.",
 }

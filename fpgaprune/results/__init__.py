@@ -1,5 +1,6 @@
 """Values that come out of estimating, synthesizing and comparing."""
 
+from fpgaprune.results.calibration import Calibration, Finding, Fit
 from fpgaprune.results.comparison import Comparison, ComparisonRow, Figure, StageFacts, Verdict
 from fpgaprune.results.estimate import Complexity, Estimate, Fabric, LayerEstimate
 from fpgaprune.results.metrics import METRIC, METRICS, Metric
@@ -11,6 +12,7 @@ __all__ = [
     "METRIC",
     "METRICS",
     "Bound",
+    "Calibration",
     "Comparison",
     "ComparisonRow",
     "Complexity",
@@ -18,6 +20,8 @@ __all__ = [
     "Expected",
     "Fabric",
     "Figure",
+    "Finding",
+    "Fit",
     "LayerEstimate",
     "Metric",
     "ModuleReport",
