@@ -107,3 +107,14 @@ def test_zeros_that_a_quantizer_does_not_have_are_said(quantizer: str, tmp_path:
     weight = generated.design["fc"].weight
     assert weight is not None
     assert weight.zeros == 0
+
+
+def test_what_streams_cannot_do_is_refused(tmp_path: Path) -> None:
+    layers, keras = load_frameworks().keras.layers, load_frameworks().keras
+    pool = model(layers.MaxPooling2D(3, strides=2, padding="same", name="pool"), shape=(9, 9, 2))
+    with pytest.raises(ConfigError, match=r"'pool' \(MaxPooling2D\) has padding.*use io_parallel"):
+        made(pool, tmp_path, io_type="io_stream")
+    ends = [layers.Input((6,), name=name) for name in ("a", "b")]
+    dot = keras.Model(ends, layers.Dot(axes=1, name="dot")(ends))
+    with pytest.raises(ConfigError, match=r"'dot' is a dot product.*io_parallel"):
+        made(dot, tmp_path, io_type="io_stream")

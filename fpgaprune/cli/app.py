@@ -34,7 +34,8 @@ VERBS: Final[dict[str, str]] = {
     "inspect": "Show the layers of a model or project: shapes, types, zeros.",
     "estimate": "Count the DSPs a model or project will need, from its weights.",
     "synth": "Synthesize the generated C++, without a licence or by AMD's tools.",
-    "compare": "Hold the DSP estimate of a project against its synthesis report.",
+    "compare": "Hold the estimate of a project against its synthesis reports.",
+    "calibrate": "Fit a tool's thresholds to one's own synthesis reports.",
     "study": "Train, prune, generate and judge every variant of a study.",
     "doctor": "Say which packages, compilers and FPGA tools are found here.",
 }

@@ -46,6 +46,13 @@ def run(
     width: Annotated[
         int | None, typer.Option("--width", metavar="BITS", help="Bits of the types that are chosen from the data.")
     ] = None,
+    sparse_kernels: Annotated[
+        str | None,
+        typer.Option(
+            "--sparse-kernels",
+            help="Kernels that hold only the products the weights need: never (default), auto or always.",
+        ),
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option("--layer", metavar="NAME:KEY=VALUE", help="One setting of one layer or pattern; repeatable."),
@@ -70,6 +77,7 @@ def run(
         "reuse_factor": reuse_factor,
         "precision": precision,
         "width": width,
+        "sparse_kernels": sparse_kernels,
     }
     settings = settings_from(config, flags, layer or [])
     with working("reading the model, writing the project" + (", simulating" if verify else "")):

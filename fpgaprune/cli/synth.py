@@ -11,7 +11,6 @@ from fpgaprune.cli.options import PartOption
 from fpgaprune.cli.output import Format, FormatOption, emit, show, tell, write_json
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.amd_synthesis import AmdSettings, AmdSynthesis, amd_plan, synthesize_amd
-from fpgaprune.flow.front_end import compile_project
 from fpgaprune.flow.open_job import OpenSettings
 from fpgaprune.flow.open_synthesis import plan_open, synthesize_open
 from fpgaprune.render.comparison import comparison_sheet
@@ -19,6 +18,7 @@ from fpgaprune.render.open_synthesis import open_synthesis_sheet
 from fpgaprune.results import Verdict
 from fpgaprune.synth import Outcome, Plan, State, Step
 from fpgaprune.synth.amd import AmdStage, is_installed
+from fpgaprune.synth.open.front_ends import find_front_end
 from fpgaprune.synth.open.yosys import Depth
 
 EXAMPLE = "fpgaprune synth my_project --depth full --rules vitis_hls"
@@ -84,9 +84,9 @@ def run(
     if chosen is SynthTool.OPEN:
         settings = OpenSettings(rules, part, depth or Depth.DSP, jobs, verilator)
         if dry_run:
-            _show_plan(plan_open(project, settings, compile_project), form)
+            _show_plan(plan_open(project, settings, find_front_end()), form)
             return
-        result = synthesize_open(project, settings, compile_project, watch=_watch)
+        result = synthesize_open(project, settings, find_front_end(), watch=_watch)
         emit(form, open_synthesis_sheet(result), result.json)
         if result.disagreeing:
             raise typer.Exit(1)
@@ -124,7 +124,7 @@ def _show_plan(plan: Plan, form: Format) -> None:
         show("\n".join(plan.lines()))
 
 
-def _watch(event: str, step: Step, outcome: Outcome | None) -> None:
+def _watch(step: Step, outcome: Outcome | None) -> None:
     """A line on standard error per step that ends; where that is a terminal also when one begins."""
     if outcome is None:
         if sys.stderr.isatty():

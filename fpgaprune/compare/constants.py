@@ -96,3 +96,9 @@ def _operands(module: ModuleReport, layer: LayerSpec) -> Iterator[tuple[int, int
 def _overlap(expected: Counter[int], found: Counter[int]) -> float:
     total = max(expected.total(), found.total())
     return (expected & found).total() / total if total else 0.0
+
+
+def width_agreement(layer: LayerSpec, found: Counter[int], *, sign_of_positive: bool) -> float | None:
+    """Share of the constants' widths in common, 0 to 1, by one of the two conventions; None where there are none."""
+    expected = constant_widths(layer, sign_of_positive)
+    return _overlap(expected, found) if expected and found else None

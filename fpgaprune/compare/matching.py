@@ -8,15 +8,16 @@ the multiplied constants, and last the order of the calls decide.
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from math import prod
 from typing import Final
 
 from fpgaprune.compare.constants import reported_constant_widths, similarity
 from fpgaprune.design import Design, LayerKind, LayerSpec
-from fpgaprune.results import ModuleReport, SynthesisReport
+from fpgaprune.results import ModuleReport, Resources, SynthesisReport
 
 CONFIG_NUMBER: Final = re.compile(r"(?<![A-Za-z0-9])config(\d+)(?![A-Za-z0-9])")
+BY_CONFIGURATION: Final = "configuration name"
 _MAX_INSTANCES: Final = 100_000  # of one report's tree; a real one has hundreds
 _ENOUGH: Final = 0.9  # share of constant widths that must agree to tell modules apart by them
 _MARGIN: Final = 0.02  # by which the best module must lead the second
@@ -50,6 +51,9 @@ class Match:
     modules: tuple[str, ...]
     dsp: int | None
     evidence: str
+    used: Resources = field(default_factory=Resources)
+    latency_cycles: int | None = None  # of a single module
+    ii: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def match_modules(design: Design, report: SynthesisReport) -> dict[str, Match]:
     """For each layer that has modules of its own in the report, which ones; layers without are left out."""
     configs = _configurations(design)
     claimed, free = _by_configuration(report, configs)
-    matches = {name: _match(nodes, "configuration name") for name, nodes in claimed.items()}
+    matches = {name: _match(nodes, BY_CONFIGURATION) for name, nodes in claimed.items()}
     layers = [layer for layer in design if layer.name not in matches and layer.kind in _FUNCTIONS]
     matches |= _without_names(layers, free)
     return matches
@@ -83,9 +87,27 @@ def _configurations(design: Design) -> dict[str, str]:
 
 
 def _match(nodes: Sequence[_Node], evidence: str) -> Match:
-    counts = [node.module.used.dsp for node in nodes]
-    total = None if any(dsp is None for dsp in counts) else sum(dsp or 0 for dsp in counts)
-    return Match(tuple(dict.fromkeys(node.module.name for node in nodes)), total, evidence)
+    used = Resources(*(_sum(getattr(node.module.used, name.name) for node in nodes) for name in fields(Resources)))
+    names = tuple(dict.fromkeys(node.module.name for node in nodes))
+    single = nodes[0].module if len(nodes) == 1 else None
+    return Match(
+        modules=names,
+        dsp=used.dsp,
+        evidence=evidence,
+        used=used,
+        latency_cycles=None if single is None else single.latency_cycles,
+        ii=None if single is None else single.ii,
+    )
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """The sum; None where one of them is not known."""
+    total = 0
+    for count in counts:
+        if count is None:
+            return None
+        total += count
+    return total
 
 
 def _by_configuration(

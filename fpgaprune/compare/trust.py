@@ -5,21 +5,29 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fpgaprune.compare.constants import unknown_constants
-from fpgaprune.compare.matching import CONFIG_NUMBER, Match
-from fpgaprune.design import Design, Encoding, LayerSpec
+from fpgaprune.compare.matching import BY_CONFIGURATION, CONFIG_NUMBER, Match
+from fpgaprune.compare.parts import plain_part
+from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec
 from fpgaprune.device import find_device
 from fpgaprune.errors import DeviceError
-from fpgaprune.results import Estimate, ModuleReport, SynthesisReport
+from fpgaprune.results import METRIC, Estimate, ModuleReport, SynthesisReport
 
 # Every constant of 74 layers of public projects was found among their weights, and in 17 of 19 layers whose reports
 # are known to be of other weights more than these were not.
 _DOUBTFUL: Final = 1
 _DOUBTFUL_SHARE: Final = 0.02
+_SHOWN: Final = 60
+_LISTED: Final = 3
+_MULTIPLYING: Final = {LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.BATCH_NORM}
+_ACTIVATION: Final = re.compile(r"(relu|leaky_relu|softmax|sigmoid|hard_sigmoid|tanh|hard_tanh|pooling[12]d)_")
+_TYPE: Final = re.compile(r"ap_(u?)fixed_(\d{1,3})_(-?\d{1,3})_\d_\d_\d+")
 
 
 def foreign(design: Design, report: SynthesisReport, matches: Mapping[str, Match]) -> Iterator[str]:
     """Reasons why the report is of another network or other weights than the design."""
     yield from _other_layers(design, report)
+    yield from _other_streams(design, report)
+    yield from _other_functions(design, matches)
     modules = {module.name: module for module in report.modules}
     for layer in design.weight_layers:
         match = matches.get(layer.name)
@@ -40,6 +48,53 @@ def _other_layers(design: Design, report: SynthesisReport) -> Iterator[str]:
         yield f"the report is of another network: it has modules for {missing}, which the project does not (stale?)"
 
 
+def _other_streams(design: Design, report: SynthesisReport) -> Iterator[str]:
+    """hls4ml's functions between streams carry the word `array` of their types; parallel ones never do."""
+    streams = [module.name for module in report.modules if "_array_" in module.name]
+    if design.io_type == "io_parallel" and streams:
+        yield (
+            f"the report is of another project: {_short(streams[0])} works on streams, and the project's layers are "
+            "io_parallel (stale?)"
+        )
+
+
+def _other_functions(design: Design, matches: Mapping[str, Match]) -> Iterator[str]:
+    """Modules that bear a layer's number and are of another function, or of other types than the layer's.
+
+    No matched module of 104 public projects whose reports are not known to be stale is of such.
+    """
+    for name, match in matches.items():
+        layer = design[name]
+        if match.evidence != BY_CONFIGURATION:
+            continue
+        for module in match.modules:
+            if layer.kind in _MULTIPLYING and _ACTIVATION.match(module):
+                yield (
+                    f"the report is of another network: {_short(module)} bears the number of {name}, which is "
+                    f"{layer.kind.value} (stale?)"
+                )
+            else:
+                yield from _other_types(layer, module)
+
+
+def _other_types(layer: LayerSpec, module: str) -> Iterator[str]:
+    """Types of the data are part of the names of most modules: `ap_fixed_16_6_5_3_0`."""
+    known = {
+        (kind.signed, kind.width, kind.integer)
+        for kind in (layer.input_precision, layer.output_precision, layer.accumulator_precision)
+        if kind is not None
+    }
+    named = {(sign != "u", int(width), int(integer)) for sign, width, integer in _TYPE.findall(module)}
+    if layer.input_precision is not None and layer.output_precision is not None and len(layer.inputs) == 1:
+        for signed, width, integer in sorted(named - known):
+            kind = f"ap_{'' if signed else 'u'}fixed<{width},{integer}>"
+            yield f"the report is of other types: {_short(module)} works on {kind}, {layer.name} does not (stale?)"
+
+
+def _short(module: str) -> str:
+    return module if len(module) <= _SHOWN else f"{module[: _SHOWN - 1]}…"
+
+
 def _other_constants(layer: LayerSpec, module: ModuleReport) -> str | None:
     weight = layer.weight
     if weight is None or weight.encoding is not Encoding.FIXED:
@@ -56,7 +111,7 @@ def _other_constants(layer: LayerSpec, module: ModuleReport) -> str | None:
 
 def other_target(estimate: Estimate, report: SynthesisReport) -> str | None:
     """Why estimate and report are about different DSP blocks; None where they are not, or nobody knows."""
-    if not report.part or not estimate.device or _plain(report.part) == _plain(estimate.device):
+    if not report.part or not estimate.device or plain_part(report.part) == plain_part(estimate.device):
         return None
     try:
         theirs, ours = find_device(report.part).dsp_block, find_device(estimate.device).dsp_block
@@ -73,19 +128,24 @@ def other_target(estimate: Estimate, report: SynthesisReport) -> str | None:
 def remarks(design: Design, estimate: Estimate, report: SynthesisReport) -> Iterator[str]:
     """What a reader should know about the report, without doubt about the verdict."""
     asked, part = estimate.device or design.target.part, report.part
-    if asked and part and _plain(asked) != _plain(part):
+    if asked and part and plain_part(asked) != plain_part(part):
         yield f"the report is for the part {part}, not {asked}"
     if not estimate.rules.startswith(report.tool):
         tool = f"{report.tool} {report.tool_version or ''}".strip()
         yield f"the report comes from {tool}, the rules are those of {estimate.rules}"
-    used, available = report.used.dsp, report.available.dsp
-    if used is not None and available and used > available:
+    wrong = [
+        f"{layer.name} ({layer.claimed_zeros}, not {layer.zero_count})"
+        for layer in design.weight_layers
+        if layer.claimed_zeros is not None and layer.weight is not None and layer.claimed_zeros != layer.zero_count
+    ]
+    if wrong:
         yield (
-            f"the design needs {used} DSPs and {part or 'the part'} has {available}: logic synthesis will move the "
-            "rest to LUTs"
+            f"parameters.h claims other numbers of zeros than the weights have: {', '.join(wrong[:_LISTED])}"
+            f"{' and others' if len(wrong) > _LISTED else ''}; multiplier limits follow the claim"
         )
-
-
-def _plain(part: str) -> str:
-    """Parts are written with and without hyphens: xc7z020clg400-1, xc7z020-clg400-1."""
-    return re.sub(r"[^a-z0-9]", "", part.lower())
+    for name in ("dsp", "lut", "ff", "bram_18k", "uram"):
+        used, available = getattr(report.used, name), getattr(report.available, name)
+        if used is not None and available and used > available:
+            title = METRIC[name].title
+            rest = ": logic synthesis will move the rest to LUTs" if name == "dsp" else ""
+            yield f"the design needs {used} {title}s and {part or 'the part'} has {available}{rest}"

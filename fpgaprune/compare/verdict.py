@@ -4,24 +4,27 @@ from collections.abc import Mapping, Sequence
 from math import floor
 from typing import Final
 
+from fpgaprune.compare.explain import explain
+from fpgaprune.compare.figures import layer_figures, total_figures
 from fpgaprune.compare.matching import Match, match_modules
 from fpgaprune.compare.trust import foreign, other_target, remarks
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
 from fpgaprune.results import (
+    METRIC,
     Bound,
     Comparison,
     ComparisonRow,
     Estimate,
     LayerEstimate,
+    Stage,
+    StageFacts,
     SynthesisReport,
     Verdict,
 )
 
-# Over the public hls4ml projects with C-synthesis reports the weight-aware total is exact for most designs; 2 % with
-# at least one DSP is where the residuals of the others begin (operands the tool narrows from value ranges).
-DEFAULT_TOLERANCE: Final = 0.02
-_LEAST: Final = 1  # DSPs that never count as a disagreement
+DEFAULT_TOLERANCE: Final = METRIC["dsp"].tolerance
+_LEAST: Final = int(METRIC["dsp"].least)  # DSPs that never count as a disagreement
 
 
 def compare(
@@ -30,22 +33,32 @@ def compare(
     report: SynthesisReport | None,
     tolerance: float = DEFAULT_TOLERANCE,
     reasons: Sequence[str] = (),
+    *,
+    others: Sequence[SynthesisReport] = (),
+    older: str | None = None,
 ) -> Comparison:
-    """Hold `estimate` against `report`, layer by layer and in total.
+    """Hold `estimate` against `report`, layer by layer and in total, and show what `others` (later stages) say.
 
     `tolerance` is relative to the reported count, and one DSP more or less always agrees; a bounded estimate agrees
     where the report lies inside. Without a report, with one of other weights or another DSP block, or where layers
-    are not estimated, the verdict is unknown. `reasons` are said first. Raises ConfigError for a tolerance that is
-    negative or no number.
+    are not estimated, the verdict is unknown. `reasons` are said first; `older` says why the report is known to be
+    older than the project. Raises ConfigError for a tolerance that is negative or no number.
     """
     if not 0 <= tolerance < 1e6:
         message = f"the tolerance {tolerance} is not a relative error such as 0.02"
         raise ConfigError(message)
-    matches = {} if report is None else match_modules(design, report)
-    rows = tuple(_row(layer, matches.get(layer.name), report, tolerance) for layer in estimate.layers)
-    total = _total(estimate, report, tolerance)
-    verdict, why = _verdict(design, estimate, report, matches, rows, total)
+    reports = [*(() if report is None else (report,)), *others]
+    found = {one.stage: match_modules(design, one) for one in reports if one.modules}
+    matches = {} if report is None else found.get(report.stage, {})
+    rows = tuple(_row(layer, matches.get(layer.name), report, tolerance, found) for layer in estimate.layers)
+    total = _total(estimate, report, tolerance, reports)
+    stale = () if report is None else tuple(foreign(design, report, matches))
+    if older is not None and total.verdict is not Verdict.AGREES:
+        stale = (*stale, older)
+    verdict, why = _verdict(estimate, report, stale, rows, total)
     more = () if report is None else (*remarks(design, estimate, report), *_unmatched(rows, total), *report.notes)
+    if older is not None and older not in why:
+        more = (older, *more)
     return Comparison(
         design=design.name,
         rows=rows,
@@ -54,7 +67,11 @@ def compare(
         tolerance=tolerance,
         rules=estimate.rules,
         report=None if report is None or report.path is None else str(report.path),
-        reasons=(*reasons, *why, *more),
+        reasons=tuple(dict.fromkeys((*reasons, *why, *more))),
+        explanations=(*(() if stale else _by_rule(estimate, rows)), *explain(estimate, reports, report)),
+        stale=bool(stale),
+        basis=None if report is None else report.stage,
+        stages=tuple(StageFacts.of(one) for one in sorted(reports, key=lambda one: list(Stage).index(one.stage))),
     )
 
 
@@ -64,7 +81,13 @@ def within(estimated: Bound, reported: int, tolerance: float) -> bool:
     return estimated.low - slack <= reported <= estimated.high + slack
 
 
-def _row(layer: LayerEstimate, match: Match | None, report: SynthesisReport | None, tolerance: float) -> ComparisonRow:
+def _row(
+    layer: LayerEstimate,
+    match: Match | None,
+    report: SynthesisReport | None,
+    tolerance: float,
+    found: Mapping[Stage, Mapping[str, Match]],
+) -> ComparisonRow:
     reported = None if match is None else match.dsp
     if layer.dsp is None or reported is None:
         verdict = Verdict.UNKNOWN
@@ -80,6 +103,7 @@ def _row(layer: LayerEstimate, match: Match | None, report: SynthesisReport | No
         evidence=None if match is None else match.evidence,
         verdict=verdict,
         note=_note(layer, match, report),
+        figures=layer_figures(layer, {stage: some[layer.name] for stage, some in found.items() if layer.name in some}),
     )
 
 
@@ -96,7 +120,9 @@ def _note(layer: LayerEstimate, match: Match | None, report: SynthesisReport | N
     return "; ".join(said) or None
 
 
-def _total(estimate: Estimate, report: SynthesisReport | None, tolerance: float) -> ComparisonRow:
+def _total(
+    estimate: Estimate, report: SynthesisReport | None, tolerance: float, reports: Sequence[SynthesisReport]
+) -> ComparisonRow:
     reported = None if report is None else report.used.dsp
     if reported is None:
         verdict = Verdict.UNKNOWN
@@ -113,21 +139,21 @@ def _total(estimate: Estimate, report: SynthesisReport | None, tolerance: float)
         module=None if report is None else report.top,
         evidence=None if report is None else "the report's total",
         verdict=verdict,
+        figures=total_figures(estimate, reports),
     )
 
 
 def _verdict(
-    design: Design,
     estimate: Estimate,
     report: SynthesisReport | None,
-    matches: Mapping[str, Match],
+    stale: Sequence[str],
     rows: Sequence[ComparisonRow],
     total: ComparisonRow,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict over all rows, and the reasons that decided it."""
     if report is None or total.reported is None or total.estimated is None:
         return Verdict.UNKNOWN, () if report is None else ("the report does not state its DSPs",)
-    doubts = [reason for reason in (other_target(estimate, report), *foreign(design, report, matches)) if reason]
+    doubts = [reason for reason in (other_target(estimate, report), *stale) if reason]
     if doubts:
         return Verdict.UNKNOWN, tuple(doubts)
     if estimate.not_estimated and total.verdict is Verdict.DISAGREES and total.estimated.low <= total.reported:
@@ -138,6 +164,24 @@ def _verdict(
         names = ", ".join(row.name for row in marked)
         return Verdict.DISAGREES, (f"the total agrees only because the errors of {names} cancel",)
     return total.verdict, ()
+
+
+def _by_rule(estimate: Estimate, rows: Sequence[ComparisonRow]) -> tuple[str, ...]:
+    """Which layers a disagreement comes from, and what the estimate itself said of them."""
+    said = []
+    for row, layer in zip(rows, estimate.layers, strict=True):
+        if row.verdict is not Verdict.DISAGREES or row.error is None:
+            continue
+        kind = " ".join(str(word) for word in (layer.strategy, f"reuse factor {layer.reuse_factor}") if word)
+        notes = "; ".join(layer.notes)
+        if layer.extrapolated:
+            cause = f"no recorded report has its combination ({layer.kind}, {kind})"
+        elif notes:
+            cause = f"the estimate says of it: {notes}"
+        else:
+            cause = f"the rules for {layer.kind}, {kind}, do not hold here"
+        said.append(f"{row.name}: {row.error:+d} DSPs, {cause}")
+    return tuple(said)
 
 
 def _slack(total: ComparisonRow) -> int:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, unknown_choice
 from fpgaprune.fixed_point import FixedPoint
-from fpgaprune.generate.settings import GenerateSettings, LayerSettings
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
 
 
 class _Layer(BaseModel):
@@ -22,6 +22,7 @@ class _Layer(BaseModel):
     strategy: str | None = None
     reuse_factor: int | None = Field(default=None, strict=True)
     parallelization_factor: int | None = Field(default=None, strict=True)
+    sparse_kernels: str | None = None
 
     @field_validator("strategy")
     @classmethod
@@ -40,6 +41,16 @@ class _Recipe(_Layer):
     width: int | None = Field(default=None, strict=True)
     project_name: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     layers: dict[str, _Layer] = Field(default_factory=dict)
+
+
+def parse_sparse_kernels(text: str | None) -> SparseKernels | None:
+    """`auto`, `always` or `never` in any case; raises ConfigError with the choices."""
+    if text is None:
+        return None
+    try:
+        return SparseKernels(text.strip().lower())
+    except ValueError as error:
+        raise ConfigError(unknown_choice("sparse_kernels", text, [choice.value for choice in SparseKernels])) from error
 
 
 def parse_strategy(text: Strategy | str | None) -> Strategy | None:
@@ -111,6 +122,7 @@ def _settings(recipe: _Recipe) -> GenerateSettings:
         "project_name": recipe.project_name,
         "strategy": parse_strategy(recipe.strategy),
         "reuse_factor": recipe.reuse_factor,
+        "sparse_kernels": parse_sparse_kernels(recipe.sparse_kernels),
         "precision": None if recipe.precision is None else FixedPoint.from_cpp(recipe.precision),
         "layers": {name: _layer(layer) for name, layer in recipe.layers.items()},
     }
@@ -128,6 +140,7 @@ def _layer(layer: _Layer) -> LayerSettings:
         strategy=parse_strategy(layer.strategy),
         reuse_factor=layer.reuse_factor,
         parallelization_factor=layer.parallelization_factor,
+        sparse_kernels=parse_sparse_kernels(layer.sparse_kernels),
     )
 
 

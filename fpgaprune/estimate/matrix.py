@@ -12,6 +12,7 @@ from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.padding import padding_patches
 from fpgaprune.estimate.products import Products
+from fpgaprune.estimate.sparse_kernels import multipliers_by_bits
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
 
@@ -36,6 +37,7 @@ class Matrix:
     copies: int = 1
     patches: tuple[tuple[int, NDArray[np.bool_]], ...] = ()  # copies by which of their inputs are padding, where known
     constant: bool = True  # whether synthesis sees the values
+    kernel: str | None = None  # of a sparse kernel: its multipliers by the width of their constants
 
     @property
     def lanes(self) -> int:
@@ -107,7 +109,9 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
     constant = context.unrolls or not layer.attributes.get("store_weights_in_bram", False)
     patches = padding_patches(layer, codes.shape[0]) if copies == layer.positions > 1 else ()
-    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant)
+    bits = layer.attributes.get("kernel_bits")
+    kernel = str(bits) if layer.attributes.get("sparse_kernel") else None
+    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel)
 
 
 def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
@@ -119,11 +123,23 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     if not matrix.constant:
         note = "weights in memory are not constants: every lane multiplies"
         return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)
+    if matrix.kernel is not None and not context.unrolls:
+        return _kernel(matrix, context)
     if matrix.strategy is Strategy.RESOURCE and matrix.reuse_factor > 1:
         return _resource(matrix, context)
     if matrix.strategy is Strategy.RESOURCE_UNROLLED and matrix.reuse_factor > 1:
         return _unrolled(matrix, context)
     return _folded(matrix, context)
+
+
+def _kernel(matrix: Matrix, context: Context) -> Finding:
+    """A kernel of our own: the multipliers written in its text, each as wide as its widest constant."""
+    parts = [
+        exactly(count * matrix.copies, context.pricing.dsp(matrix.data.width, bits))
+        for count, bits in multipliers_by_bits(matrix.kernel or "")
+    ]
+    note = "extrapolated: sparse kernel, its multipliers counted in the text; no report of one was seen"
+    return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(note,), extrapolated=True)
 
 
 def _folded(matrix: Matrix, context: Context) -> Finding:

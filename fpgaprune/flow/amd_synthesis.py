@@ -9,7 +9,7 @@ from fpgaprune.flow.estimation import compare_project
 from fpgaprune.generate.project import EXTRAS
 from fpgaprune.read.project import read_project
 from fpgaprune.read.report import read_report
-from fpgaprune.results import Comparison, Stage, SynthesisReport
+from fpgaprune.results import Comparison, SynthesisReport
 from fpgaprune.synth import Plan, execute, failures
 from fpgaprune.synth.amd import AmdStage, plan_amd, report_paths
 from fpgaprune.synth.execute import Watcher
@@ -75,6 +75,6 @@ def synthesize_amd(project: Path, settings: AmdSettings, *, watch: Watcher | Non
     if failed:
         message = f"{failed[0].error}; the log is in {plan.folder / failed[0].step.folder}, finished steps are kept"
         raise ToolError(message)
-    reports = tuple(read_report(path) for path in report_paths(plan).values())
-    csynth = next(report for report in reports if report.stage is Stage.CSYNTH)
-    return AmdSynthesis(reports, compare_project(project, csynth.path, part=settings.part))
+    paths = report_paths(plan)
+    reports = tuple(read_report(path) for path in paths.values())
+    return AmdSynthesis(reports, compare_project(project, paths[AmdStage.CSYNTH], part=settings.part))

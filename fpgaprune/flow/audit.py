@@ -20,6 +20,7 @@ from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Parameter, 
 from fpgaprune.design.differences import differences
 from fpgaprune.errors import ProjectError
 from fpgaprune.flow.expected import Stage, expected_stages
+from fpgaprune.flow.kernel_audit import kernel_differences
 from fpgaprune.generate.project import DESIGN, EXTRAS, MODEL, RECORD
 from fpgaprune.read.model import load_model
 from fpgaprune.read.project import disagreeing_text_files, read_project
@@ -70,6 +71,7 @@ def audit(project: Path, model: Any = None) -> AuditResult:
         *_text_differences(project),
         *_claims(written),
         *_asked(written, record),
+        *kernel_differences(project, written),
         *_activation_types(keras_model, written),
         *auditor.model_differences(stages),
     ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Unpack
 
@@ -12,8 +13,8 @@ from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, ReportError
 from fpgaprune.estimate import MappingRules, estimate_design, rules_for
 from fpgaprune.flow.designs import ModelSettings, design_of, is_model
-from fpgaprune.read.report import find_reports, read_report
-from fpgaprune.results import Comparison, Estimate, SynthesisReport
+from fpgaprune.read.report import find_reports, read_report, read_stages
+from fpgaprune.results import Comparison, Estimate, Stage, SynthesisReport
 
 _VIVADO_BACKENDS: Final = {"vivado", "vivadoaccelerator"}
 # What hls4ml 1.3.0's own build runs in a project folder.
@@ -22,6 +23,8 @@ _SYNTHESIS: Final = {
     "vivado_hls": 'vivado_hls -f build_prj.tcl "reset=1 csim=0 synth=1 cosim=0 validation=0 export=0 vsynth=0"',
 }
 _LATER_S: Final = 60.0  # seconds between files of one checkout or copy
+_ZONES: Final = timedelta(hours=26)  # between the time zones that lie furthest apart
+_BASIS: Final = (Stage.CSYNTH, Stage.OPEN, Stage.IMPL, Stage.VSYNTH)
 
 
 def parse_tool(text: str) -> MappingRules:
@@ -93,33 +96,73 @@ def estimate_source(
 
 def compare_project(
     project: Path,
-    report: Path | None = None,
-    *,
+    *named: Path,
     part: str | None = None,
     tool: str | None = None,
+    rules: Path | None = None,
     tolerance: float = DEFAULT_TOLERANCE,
 ) -> Comparison:
-    """Hold the estimate of `project` against `report`, by default the newest one found in the project.
+    """Hold the estimate of `project` against its reports: those named, and by default the newest ones found in it.
 
-    The rules are those of the report's own tool and version unless `tool` says otherwise. Without a report the
-    verdict is unknown and the reason says what to run. Raises ProjectError, ReportError, DeviceError or ConfigError.
+    The verdict is about C synthesis, else about open synthesis, else about what there is; the other stages are shown
+    beside it. The rules are those of the report's own tool and version unless `tool` or `rules` (a rule file) say
+    otherwise. Without a report the verdict is unknown and the reason says what to run. Raises ProjectError,
+    ReportError, DeviceError or ConfigError.
     """
     design = design_of(project)
-    found, reasons = (read_report(report), ()) if report is not None else _found(project, design)
-    if tool is None and found is not None:
-        tool = f"{found.tool}:{found.tool_version}" if found.tool_version else found.tool
-    if part is None and design.target.part is None and found is not None:
-        part = found.part
-    estimate = estimate_for(design, part=part, tool=tool)
-    more = () if found is None else _age(project, found)
-    return compare(design, estimate, found, tolerance, (*reasons, *more))
+    reports, reasons = _reports(project, design, named)
+    basis = next((reports[stage] for stage in _BASIS if stage in reports), None)
+    if tool is None and rules is None and basis is not None:
+        tool = _tool_of(basis)
+    default = _tool_of(basis) or default_tool(design) if basis is not None else default_tool(design)
+    if part is None and design.target.part is None and basis is not None:
+        part = basis.part
+    chosen = choose_rules(tool, rules, default)
+    estimate = estimate_design(design, chosen, None if part is None else find_device(part))
+    others = [report for report in reports.values() if report is not basis]
+    older = None if basis is None else _older(project, basis)
+    return compare(design, estimate, basis, tolerance, reasons, others=others, older=older)
+
+
+def _tool_of(report: SynthesisReport) -> str | None:
+    """The tool whose rules a report follows; logic synthesis has no say in them."""
+    if report.stage is Stage.OPEN:
+        return report.rules or report.tool
+    if report.stage is not Stage.CSYNTH:
+        return None
+    return f"{report.tool}:{report.tool_version}" if report.tool_version else report.tool
+
+
+def _reports(
+    project: Path, design: Design, named: Sequence[Path]
+) -> tuple[dict[Stage, SynthesisReport], tuple[str, ...]]:
+    """One report per stage: the named ones before those found."""
+    read = [read_report(path) for path in named]
+    reports = {report.stage: report for report in read}
+    if len(reports) < len(read):
+        message = f"two of the reports named are of the stage {next(iter(reports)).value}: name one per stage"
+        raise ReportError(message)
+    if not project.is_dir():
+        if not reports:
+            message = f"{project} is no project folder, so the synthesis report to compare with has to be named"
+            raise ReportError(message)
+        return reports, ()
+    reasons: tuple[str, ...] = ()
+    if Stage.CSYNTH not in reports:
+        found, reasons = _found(project, design)
+        if found is not None:
+            reports[Stage.CSYNTH] = found
+    top = reports[Stage.CSYNTH].top if Stage.CSYNTH in reports else design.name
+    beside = read_stages(project, top)
+    for report in beside.reports:
+        reports.setdefault(report.stage, report)
+    if Stage.CSYNTH not in reports and reports:
+        reasons = (*reasons, "there is no report of C synthesis; what is shown is of other stages")
+    return reports, (*reasons, *beside.notes)
 
 
 def _found(project: Path, design: Design) -> tuple[SynthesisReport | None, tuple[str, ...]]:
-    reports: Sequence[Path] = find_reports(project) if project.is_dir() else ()
-    if not project.is_dir():
-        message = f"{project} is no project folder, so the synthesis report to compare with has to be named"
-        raise ReportError(message)
+    reports = find_reports(project)
     if not reports:
         command = _SYNTHESIS[default_tool(design)]
         return None, (f"no C-synthesis report in {project}: run there `{command}`, then compare again",)
@@ -129,13 +172,19 @@ def _found(project: Path, design: Design) -> tuple[SynthesisReport | None, tuple
     return read_report(reports[0]), ()
 
 
-def _age(project: Path, report: SynthesisReport) -> tuple[str, ...]:
-    """A report file older than the sources it should be about, as far as the times of files can tell."""
+def _older(project: Path, report: SynthesisReport) -> str | None:
+    """Why a report is older than the sources it should be about; None where nothing tells.
+
+    Checkouts and copies give all files the time they were made at, so times of files count only where the report's
+    own is near the moment the report says it was written, whatever the time zone.
+    """
     firmware = project / "firmware"
-    if report.path is None or not firmware.is_dir():
-        return ()
+    if report.path is None or report.written is None or not firmware.is_dir():
+        return None
     sources = [path for pattern in ("*.h", "*.cpp", "weights/*") for path in firmware.glob(pattern) if path.is_file()]
     newest = max((path.stat().st_mtime for path in sources), default=0.0)
-    if newest > report.path.stat().st_mtime + _LATER_S:
-        return ("the report is older than the project's sources (stale?): run C synthesis again to be sure",)
-    return ()
+    filed = report.path.stat().st_mtime
+    genuine = abs(datetime.fromtimestamp(filed) - report.written) < _ZONES
+    if genuine and newest > filed + _LATER_S:
+        return "the report is older than the project's sources (stale?): run C synthesis again to be sure"
+    return None

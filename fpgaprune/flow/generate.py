@@ -112,12 +112,14 @@ def _settings_record(settings: GenerateSettings) -> dict[str, Any]:
         "reuse_factor": settings.reuse_factor,
         "precision": None if settings.precision is None else settings.precision.cpp(),
         "width": settings.width,
+        "sparse_kernels": settings.sparse_kernels.value,
         "layers": {
             name: {
                 "precision": None if layer.precision is None else layer.precision.cpp(),
                 "strategy": None if layer.strategy is None else layer.strategy.value,
                 "reuse_factor": layer.reuse_factor,
                 "parallelization_factor": layer.parallelization_factor,
+                "sparse_kernels": None if layer.sparse_kernels is None else layer.sparse_kernels.value,
             }
             for name, layer in settings.layers.items()
         },

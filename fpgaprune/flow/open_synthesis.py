@@ -5,13 +5,13 @@ depth a folder with one folder per layer (Verilog, script, log, counts) and the 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from fpgaprune.design import Design, LayerSpec
+from fpgaprune.design import LayerSpec
 from fpgaprune.errors import ToolError
 from fpgaprune.flow.open_checks import check_multiplexed, check_verilog
 from fpgaprune.flow.open_job import NO_CODE, OpenJob, OpenSettings, build_modules, open_job
@@ -20,13 +20,12 @@ from fpgaprune.results import ModuleReport, MultiplyOperator, Resources, Stage, 
 from fpgaprune.results.open_synthesis import LayerSynthesis, OpenSynthesis
 from fpgaprune.synth import Outcome, Plan, Step, execute, failures
 from fpgaprune.synth.execute import Watcher, read_record
+from fpgaprune.synth.open.front_ends import FrontEnd
 from fpgaprune.synth.open.layers import LayerModule, texts_of, yosys_step
 from fpgaprune.synth.open.netlist import multipliers
 from fpgaprune.synth.open.storage import Network, load_network, save_network
 from fpgaprune.synth.open.yosys import Depth, Yosys, find_yosys, read_resources, target_of
 from fpgaprune.synth.sources import firmware_digest
-
-FrontEnd = Callable[[Path, Design, Path], Network]  # project, its design, a folder to work in
 
 REPORT: Final = "report.json"
 NETLISTS: Final = "netlists.json.gz"

@@ -25,6 +25,7 @@ def lower_activation(network: Network, node: Node, layer: Any) -> None:
     """
     kind = type(layer).__name__
     if kind == "Softmax":
+        node.record["activation"] = "softmax"  # hls4ml names the structure by it, and by the class otherwise
         _place_softmax(node.record, layer, int(getattr(layer, "axis", -1)))
     if kind in _SELF:
         return
@@ -135,8 +136,19 @@ def _record(function: Any, layer: str) -> tuple[Record, FixedPoint | None]:
     """hls4ml's record of an activation, and the type its output is quantized to (None: not quantized)."""
     name = getattr(function, "__name__", None)
     if isinstance(name, str) and not hasattr(function, "get_config"):
-        return _keras_record(name, layer), None
+        record = _qkeras_hard(name) if str(function.__module__).startswith("qkeras") else None
+        return record or _keras_record(name, layer), None
     return _quantizer_record(function, layer)
+
+
+def _qkeras_hard(name: str) -> Record | None:
+    """QKeras' own hard functions, clip(x / 2 + 1 / 2, 0, 1) and clip(x, -1, 1); Keras' have a slope of 1 / 5."""
+    return {"activation": name, **_half_slope()} if name in ("hard_sigmoid", "hard_tanh") else None
+
+
+def _half_slope() -> Record:
+    half = load_frameworks().hls4ml.model.types.FixedPrecisionType(width=2, integer=0, signed=False)
+    return {"class_name": "HardActivation", "slope": 0.5, "shift": 0.5, "slope_prec": half, "shift_prec": half}
 
 
 def _keras_record(name: str, layer: str) -> Record:
@@ -184,18 +196,16 @@ def _rule_record(quantizer: Any, rule: ActivationRule) -> Record:
     if rule.name == "linear":
         return {"class_name": "Activation", "activation": "linear"}
     if rule.name == "leaky_relu":
-        return {"class_name": "LeakyReLU", "activation": "leaky_relu", "activ_param": float(quantizer.negative_slope)}
+        # The negative side saturates where slope times the input reaches the slope itself times 2**integer.
+        lowest = -(2.0 ** int(quantizer.integer))
+        slope = float(quantizer.negative_slope)
+        return {"class_name": "LeakyReLU", "activation": "leaky_relu", "activ_param": slope, "lowest_input": lowest}
     if rule.name == "hard_sigmoid":
         bits = int(quantizer.bits)
         symmetric = Overflow.SAT_SYM if quantizer.symmetric else Overflow.SAT
-        half = load_frameworks().hls4ml.model.types.FixedPrecisionType(width=2, integer=0, signed=False)
         return {
-            "class_name": "HardActivation",
+            **_half_slope(),
             "activation": "hard_sigmoid",
-            "slope": 0.5,
-            "shift": 0.5,
-            "slope_prec": half,
-            "shift_prec": half,
             # x / 2 + 1 / 2 in `bits` fractional bits, clipped, is x in one bit less, clipped: rounded before, not after
             "step": FixedPoint(bits, 1, True, Rounding.RND_CONV, symmetric),
         }

@@ -11,7 +11,7 @@ from fpgaprune.generate.planning import Plan
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.generate.strategies import CONVOLUTIONS, WEIGHTED, check_kept, check_possible, strategy_of
 
-_OURS = {"classes", "step"}  # what lowering notes in a record for the planner
+_OURS = {"classes", "step", "lowest_input"}  # what lowering notes in a record for the planner
 
 
 def convert(network: Network, plan: Plan, settings: GenerateSettings, output: Path) -> Any:

@@ -109,6 +109,7 @@ def _plain(record: Record, layer: Any, constants: dict[str, LayerConstants], sup
     if kind not in supported and kind != "Dropout":
         message = f"layer {config['name']!r} is of class {kind!r}, which hls4ml cannot convert"
         raise ModelError(message)
+    _refuse_broken_kernel(config, kind)
     if layer is None:
         return
     if config.get("data_format") == "channels_first":
@@ -121,6 +122,22 @@ def _plain(record: Record, layer: Any, constants: dict[str, LayerConstants], sup
         raise ModelError(message)
     check_recurrent(record, constants.get(config["name"]))
     _expand_kernel(config, kind, constants.get(config["name"]))
+
+
+def _refuse_broken_kernel(config: Record, kind: str) -> None:
+    """Layers that hls4ml 1.3.0 converts although their kernel is missing (nnet_image.h) or right for few values."""
+    if kind == "UpSampling2D" and config.get("interpolation", "nearest") != "nearest":
+        message = (
+            f"layer {config['name']!r} interpolates {config['interpolation']!r}, for which hls4ml has no kernel; "
+            "use interpolation 'nearest'"
+        )
+        raise ModelError(message)
+    if kind == "LayerNormalization":
+        message = (
+            f"layer {config['name']!r} is a LayerNormalization, which hls4ml computes from a table of variances "
+            "below 1 only (nnet_layernorm.h); use BatchNormalization"
+        )
+        raise ModelError(message)
 
 
 def _expand_kernel(config: Record, kind: str, constants: LayerConstants | None) -> None:

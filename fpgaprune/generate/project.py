@@ -17,6 +17,7 @@ from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.convert import convert
 from fpgaprune.generate.headers import correct_headers
 from fpgaprune.generate.inputs import InputSet
+from fpgaprune.generate.kernels import Kernels, attach_kernels, write_kernels
 from fpgaprune.generate.lower import lower
 from fpgaprune.generate.network import Network
 from fpgaprune.generate.planning import Plan, plan_types
@@ -44,6 +45,7 @@ class Converted:
     settings: GenerateSettings
     inputs: InputSet
     places: Mapping[str, Point]
+    kernels: Kernels
 
     @property
     def design(self) -> Design:
@@ -58,7 +60,9 @@ def convert_network(model: Any, settings: GenerateSettings, inputs: InputSet, ou
     ranges = observe(model, network, inputs.arrays)
     plan = plan_types(network, ranges, settings, real_inputs=inputs.real)
     graph = convert(network, plan, settings, output)
-    return Converted(graph, network, plan, settings, inputs, points(network))
+    kernels = attach_kernels(graph, settings)
+    network.notes.extend(kernels.notes)
+    return Converted(graph, network, plan, settings, inputs, points(network), kernels)
 
 
 def check_output(output: Path) -> None:
@@ -80,6 +84,7 @@ def write_project(
         with quiet("hls4ml writer"):
             converted.graph.write()
         correct_headers(beside)
+        write_kernels(converted.kernels, beside)
         _complete(converted, model, beside, output, record)
         beside.chmod(0o755)
         beside.replace(output) if not output.exists() else _replace_empty(beside, output)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from fpgaprune.design import Strategy
@@ -19,6 +20,14 @@ DEFAULT_WIDTH_WITHOUT_DATA = 18
 OTHER_BACKENDS = ("Quartus", "oneAPI", "Catapult", "Libero", "Symbolic", "VivadoAccelerator")
 
 
+class SparseKernels(StrEnum):
+    """Whether layers get kernels that hold only the products their weights need."""
+
+    NEVER = "never"
+    AUTO = "auto"  # where they need fewer multipliers than hls4ml's by the model
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True)
 class LayerSettings:
     """What is asked of the layers one name or pattern selects; None leaves it to the global setting."""
@@ -27,6 +36,7 @@ class LayerSettings:
     strategy: Strategy | None = None
     reuse_factor: int | None = None
     parallelization_factor: int | None = None
+    sparse_kernels: SparseKernels | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,7 @@ class GenerateSettings:
     precision: FixedPoint | None = None
     width: int | None = None
     project_name: str = "myproject"
+    sparse_kernels: SparseKernels = SparseKernels.NEVER
     layers: Mapping[str, LayerSettings] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -77,7 +88,7 @@ class GenerateSettings:
 
     def of(self, name: str) -> LayerSettings:
         """The settings in force for one layer: globals, then every matching pattern in order."""
-        merged = LayerSettings(self.precision, self.strategy, self.reuse_factor, None)
+        merged = LayerSettings(self.precision, self.strategy, self.reuse_factor, None, self.sparse_kernels)
         for pattern, asked in self.layers.items():
             if fnmatchcase(name, pattern):
                 merged = LayerSettings(
@@ -85,8 +96,13 @@ class GenerateSettings:
                     asked.strategy or merged.strategy,
                     asked.reuse_factor or merged.reuse_factor,
                     asked.parallelization_factor or merged.parallelization_factor,
+                    asked.sparse_kernels or merged.sparse_kernels,
                 )
         return merged
+
+    def kernels_of(self, name: str) -> SparseKernels:
+        """Whether one layer gets a kernel of its own."""
+        return self.of(name).sparse_kernels or self.sparse_kernels
 
     def check_names(self, names: list[str]) -> None:
         """Raise ConfigError when a pattern selects no layer."""

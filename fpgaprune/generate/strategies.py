@@ -49,6 +49,8 @@ def check_possible(network: Network, settings: GenerateSettings) -> None:
     Raises ConfigError or DependencyError naming the layer and what would work.
     """
     for node in network:
+        if settings.io_type == "io_stream":
+            _check_streamed(node)
         if node.kind not in WEIGHTED:
             continue
         strategy = strategy_of(node, settings)
@@ -66,6 +68,20 @@ def check_possible(network: Network, settings: GenerateSettings) -> None:
                 "layers with io_parallel only, and would use resource without saying so"
             )
             raise ConfigError(message)
+
+
+def _check_streamed(node: Node) -> None:
+    """Refuse what hls4ml's stream kernels stop at when they run (nnet_pooling_stream.h) or do not compile with."""
+    padded = any(int(node.record.get(f"pad_{side}", 0)) for side in ("top", "bottom", "left", "right"))
+    if "Pooling" in node.kind and padded:
+        message = (
+            f"layer {node.name!r} ({node.kind}) has padding, which hls4ml's io_stream kernel lacks; "
+            "use io_parallel, or padding 'valid'"
+        )
+        raise ConfigError(message)
+    if node.kind == "Dot" or str(node.record.get("op", "")).startswith("dot"):
+        message = f"layer {node.name!r} is a dot product, which hls4ml has for io_parallel only"
+        raise ConfigError(message)
 
 
 def _nearest_built(graph: Any, layer: Any, factor: int) -> int:

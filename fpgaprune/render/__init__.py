@@ -1,5 +1,6 @@
 """Results as text, JSON, CSV and Markdown. Draws what is given, computes nothing that a decision hangs on."""
 
+from fpgaprune.render.calibration import calibration_sheet
 from fpgaprune.render.comparison import comparison_sheet
 from fpgaprune.render.design import design_json, design_sheet
 from fpgaprune.render.estimate import estimate_sheet
@@ -10,6 +11,7 @@ __all__ = [
     "Column",
     "Row",
     "Sheet",
+    "calibration_sheet",
     "comparison_sheet",
     "design_json",
     "design_sheet",

@@ -1,24 +1,34 @@
 """Values that come out of estimating, synthesizing and comparing."""
 
-from fpgaprune.results.comparison import Comparison, ComparisonRow, Verdict
+from fpgaprune.results.calibration import Calibration, Finding, Fit
+from fpgaprune.results.comparison import Comparison, ComparisonRow, Figure, StageFacts, Verdict
 from fpgaprune.results.estimate import Complexity, Estimate, Fabric, LayerEstimate
+from fpgaprune.results.metrics import METRIC, METRICS, Metric
 from fpgaprune.results.resources import Bound, Expected, Resources
 from fpgaprune.results.study import StudyResult, VariantResult
 from fpgaprune.results.synthesis import ModuleReport, MultiplyOperator, Stage, SynthesisReport
 
 __all__ = [
+    "METRIC",
+    "METRICS",
     "Bound",
+    "Calibration",
     "Comparison",
     "ComparisonRow",
     "Complexity",
     "Estimate",
     "Expected",
     "Fabric",
+    "Figure",
+    "Finding",
+    "Fit",
     "LayerEstimate",
+    "Metric",
     "ModuleReport",
     "MultiplyOperator",
     "Resources",
     "Stage",
+    "StageFacts",
     "StudyResult",
     "SynthesisReport",
     "VariantResult",

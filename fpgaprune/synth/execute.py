@@ -41,7 +41,7 @@ class Outcome:
     error: str | None = None
 
 
-Watcher = Callable[[str, Step, Outcome | None], None]  # "begins" with None, "ended" with its outcome
+Watcher = Callable[[Step, Outcome | None], None]  # called when a step begins (None) and when it ended
 
 
 def execute(plan: Plan, *, jobs: int | None = None, watch: Watcher | None = None) -> tuple[Outcome, ...]:
@@ -78,7 +78,7 @@ def failures(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
     return tuple(outcome for outcome in outcomes if outcome.state is State.FAILED)
 
 
-def _unwatched(event: str, step: Step, outcome: Outcome | None) -> None:
+def _unwatched(step: Step, outcome: Outcome | None) -> None:
     """Nobody watches."""
 
 
@@ -113,7 +113,7 @@ class _Run:
 
     def _ended(self, step: Step, outcome: Outcome) -> None:
         self.outcomes[step.name] = outcome
-        self.watch("ended", step, outcome)
+        self.watch(step, outcome)
 
     def _run(self, step: Step) -> Outcome:
         begin = time.monotonic()
@@ -123,7 +123,7 @@ class _Run:
             digest = _digest(step, folder)
             if _is_done(step, folder, digest):
                 return Outcome(step, State.KEPT, 0.0)
-            self.watch("begins", step, None)
+            self.watch(step, None)
             _prepare(step, folder)
             self._do(step, folder)
             seconds = time.monotonic() - begin

@@ -1,10 +1,11 @@
 """What every family of layers needs to choose its types: the settings, the types so far, how values are cut."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.errors import ModelError
+from fpgaprune.fixed_point import FixedPoint, Overflow
 from fpgaprune.generate.network import Network, Node
 from fpgaprune.generate.settings import DEFAULT_WIDTH, DEFAULT_WIDTH_WITHOUT_DATA, GenerateSettings
 from fpgaprune.generate.type_rules import (
@@ -27,6 +28,7 @@ EXACT_RESULT_WIDTH = 18  # a result that loses nothing is kept whole up to here
 # Sums of a quantized layer are kept whole up to here where the model's own quantizers decide them: Keras adds in
 # float32, 24 bits, so wider ones are rounded in the model too.
 EXACT_SUM_WIDTH = 32
+_CLIPPED_BY_TYPE = {"Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "BatchNormalization"}
 _KEEP_EXACT = {"Merge", "Concatenate", "Reshape", "Resize", "Transpose", "Permute"}
 
 
@@ -91,6 +93,45 @@ class Choice:
     def input_type(self, node: Node, index: int = 0) -> FixedPoint:
         """Type of one of the node's inputs, planned before it."""
         return self.plan.result(node.inputs[index])
+
+    def saturate(self, name: str, reader: Node, low: float) -> None:
+        """Let a node's planned result end at `low`, a negative power of two, and at `-low`, for its only reader.
+
+        Raises ModelError where the values cannot end there because something else reads them too.
+        """
+        planned = self.plan.result(name)
+        if planned.low >= low:
+            return
+        if self.network.only_consumer(name) is not reader or self.network.nodes[name].output_type is not None:
+            message = (
+                f"the quantizer of layer {reader.name!r} saturates below {low:g}, but what it reads, {name!r}, goes "
+                "further and is read elsewhere too; give it a quantizer of its own"
+            )
+            raise ModelError(message)
+        integer = int(np.log2(-low)) + 1
+        width = integer + planned.fraction
+        ending = replace(planned, width=width, integer=integer, overflow=Overflow.SAT)
+        self.plan.types[name]["result"] = ending
+
+    def give_sign(self, name: str, reader: Node) -> None:
+        """Widen a planned result without a sign by one, with the nodes that only rearrange values before it.
+
+        Raises ModelError where the missing sign is what clips negative values.
+        """
+        node = self.network.nodes[name]
+        planned = self.plan.result(name)
+        if planned.signed:
+            return
+        if planned.overflow is not Overflow.WRAP and (node.kind in _CLIPPED_BY_TYPE or not node.inputs):
+            message = (
+                f"layer {reader.name!r} pads a maximum over values that the type of {name!r} clips at zero, which "
+                "hls4ml gets wrong; put a ReLU between them"
+            )
+            raise ModelError(message)
+        signed = replace(planned, width=planned.width + 1, integer=planned.integer + 1, signed=True)
+        self.plan.types[name]["result"] = signed
+        if node.kind == "Reshape":  # hls4ml lets a reshape be another name of the same array
+            self.give_sign(node.inputs[0], reader)
 
     def room(self, node: Node) -> Range | None:
         """The observed range with its margin; None where nothing was observed."""

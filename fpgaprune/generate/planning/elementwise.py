@@ -20,6 +20,7 @@ from fpgaprune.generate.type_rules import (
 
 INPUT_MARGIN = 1.5  # inputs are what they are: random normal ones fit -8..8, anything beyond saturates
 AVERAGE_GUARD_BITS = 6
+_SIDES = ("top", "bottom", "left", "right")
 
 
 def plan_source(choice: Choice, node: Node) -> Types:
@@ -43,7 +44,13 @@ def plan_source(choice: Choice, node: Node) -> Types:
 
 
 def plan_pooling(choice: Choice, node: Node) -> Types:
-    """A pool: the largest value as it is; means with the bits that the division adds, while they fit."""
+    """A pool: the largest value as it is; means with the bits that the division adds, while they fit.
+
+    In padded cells hls4ml's maximum sees the top bit of the type (pad_val in nnet_pooling.h): the least value only
+    where that bit is a sign.
+    """
+    if "Max" in node.kind and any(int(node.record.get(f"pad_{side}", 0)) for side in _SIDES):
+        choice.give_sign(node.inputs[0], node)
     source = choice.input_type(node)
     if "Max" in node.kind:
         return {"accum": plain(source), "result": plain(source)}

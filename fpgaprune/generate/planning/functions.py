@@ -59,6 +59,8 @@ def _tabulated(choice: Choice, node: Node, function: str) -> Types:
 
 def plan_parametrized(choice: Choice, node: Node) -> Types:
     """An activation with a slope, a threshold or a constant per channel."""
+    if node.record.get("lowest_input") is not None:
+        choice.saturate(node.inputs[0], node, float(node.record["lowest_input"]))
     source = choice.input_type(node)
     types = {"result": choice.cut(node, range_of(source))}
     if node.kind == "PReLU":

@@ -70,8 +70,7 @@ def _matrix_result(choice: Choice, node: Node, accumulator: FixedPoint) -> Fixed
     )
     if reads_table and accumulator.width > EXACT_RESULT_WIDTH:
         return choice.cut(node, range_of(accumulator), width=max(choice.width, SCALE_WIDTH))
-    decided = node.inputs[0] in choice.exact or node.name in choice.network.outputs
-    if node.quantized and decided and accumulator.width <= EXACT_SUM_WIDTH:
+    if node.quantized and node.inputs[0] in choice.exact and accumulator.width <= EXACT_SUM_WIDTH:
         return accumulator
     if accumulator.width <= choice.width and choice.asked(node) is None:
         return accumulator

@@ -39,7 +39,7 @@ def dense(node: Node) -> LayerSpec:
         reuse_factor=reuse,
         multiplier_limit=multiplier_limit(n_in, n_out, reuse, int(weights.nzeros)),
         claimed_zeros=int(weights.nzeros),
-        attributes=node.in_bram(),
+        attributes={**node.in_bram(), **dict(node.get("fpgaprune_kernel") or {})},
     )
 
 
@@ -70,7 +70,7 @@ def convolution(node: Node) -> LayerSpec:
     kinds = (
         (LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D) if depthwise else (LayerKind.CONV1D, LayerKind.CONV2D)
     )
-    attributes: dict[str, int] = dict(node.in_bram())
+    attributes: dict[str, int | str | bool] = {**node.in_bram(), **dict(node.get("fpgaprune_kernel") or {})}
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
     shape = (*geometry.kernel, channels, filters // channels if depthwise else filters)
@@ -92,7 +92,7 @@ def convolution(node: Node) -> LayerSpec:
 def _product_facts(node: Node, shape: tuple[int, ...], filters: int, positions: int) -> dict[str, object]:
     weights, reuse = node.weights("weight"), node.need("reuse_factor")
     n_in, n_out = prod(shape[:-2]) * node.need("n_chan"), filters
-    if _batched(node, shape):
+    if _batched(node, shape) and not node.get("fpgaprune_kernel"):
         # The latency kernel takes all positions of a one-dimensional pointwise convolution as one dense product.
         n_in, n_out = n_in * positions, n_out * positions
     parameters: dict[str, Parameter] = {

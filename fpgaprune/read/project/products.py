@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.errors import ProjectError
+from fpgaprune.estimate.sparse_kernels import kernel_attributes
+from fpgaprune.read.project.kernels import is_kernel, read_kernel
 from fpgaprune.read.project.site import Config, Layout, Site
 
 _BINARY_PRODUCTS = (None, "weight_binary", "both_binary")
@@ -69,9 +71,18 @@ def dense(site: Site) -> tuple[LayerSpec, ...]:
             strategy=site.strategy(config),
             multiplier_limit=config.get("multiplier_limit"),
             claimed_zeros=config.get("n_zeros"),
-            attributes=in_bram(site),
+            attributes={**in_bram(site), **_kernel(site, config, parameters["weight"])},
         ),
     )
+
+
+def _kernel(site: Site, config: Config, parameter: Parameter) -> dict[str, int | str | bool]:
+    """What a kernel of our own holds, counted in its text; nothing for hls4ml's kernels."""
+    name = config.function("kernel")
+    if name is None or not is_kernel(name):
+        return {}
+    reuse_factor = config.get("reuse_factor") or 1
+    return kernel_attributes(read_kernel(site.source.folder, name, parameter.precision.fraction, reuse_factor))
 
 
 def _window(config: Config, dimensions: int) -> tuple[Geometry, tuple[int, ...], tuple[int, ...]]:
@@ -121,7 +132,9 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
     parameters: dict[str, Parameter] = {}
     if site.arrays:
         parameters["weight"] = weight(site, site.array_name(first, "weights"), shape, product)
-    attributes: dict[str, int] = dict(in_bram(site))
+    attributes: dict[str, int | str | bool] = dict(in_bram(site))
+    if "weight" in parameters:
+        attributes.update(_kernel(site, product, parameters["weight"]))
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
     if len(site.arrays) > first + 1:

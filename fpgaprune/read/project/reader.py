@@ -139,7 +139,10 @@ def separable(site: Site) -> tuple[LayerSpec, ...]:
 _HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
     (re.compile(pattern), handler)
     for pattern, handler in (
-        (r"dense|dense_(latency|resource|large|compressed)\w*|dense_da_\d+|compute_layer|compute_large_layer", dense),
+        (
+            r"dense|dense_(latency|resource|large|compressed|sparse)\w*|dense_da_\d+|compute_layer|compute_large_layer",
+            dense,
+        ),
         (r"separable_conv_[12]d\w*", separable),
         (r"(pointwise_|depthwise_)?conv_?[12]d\w*", convolution),
         (r"normalize_(binary|ternary)_tanh", simple.threshold),

@@ -14,6 +14,7 @@ from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.read.conventions import stored, stream_shape
 from fpgaprune.read.project.expressions import evaluate
 from fpgaprune.read.project.folder import ProjectFolder
+from fpgaprune.read.project.kernels import is_kernel
 from fpgaprune.read.project.source import Call, Headers, Struct, split_arguments
 from fpgaprune.read.project.weights import RawArray, read_array
 
@@ -222,6 +223,8 @@ class Site:
 
     def strategy(self, config: Config) -> Strategy:
         """The strategy written in the configuration, told by the function's name, or that of the project."""
+        if is_kernel(config.function("kernel")):
+            return Strategy.LATENCY  # whose layout the weights have, whatever keeps hls4ml from unrolling it
         word = config.word("strategy") or ""
         if word == "compressed":
             return Strategy.RESOURCE

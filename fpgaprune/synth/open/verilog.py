@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fpgaprune.csd import csd_terms
 from fpgaprune.estimate.pricing import Pricing
-from fpgaprune.synth.open.netlist import Netlist, Node, Op
+from fpgaprune.synth.open.netlist import Netlist, Node, Op, bits
 
 _INFIX = {Op.ADD: "+", Op.SUB: "-", Op.DIV: "/", Op.AND: "&", Op.OR: "|", Op.XOR: "^"}
 _COMPARE = {Op.EQ: "==", Op.NE: "!=", Op.LT: "<", Op.LE: "<=", Op.GT: ">", Op.GE: ">="}
@@ -90,6 +90,7 @@ class _Writer:
         self._netlist = netlist
         self._nodes = netlist.nodes
         self._pricing = pricing
+        self._products: dict[tuple[int, int], str] = {}
 
     def value(self, position: int) -> str:
         """A node as a signed expression of its exact value."""
@@ -103,7 +104,8 @@ class _Writer:
         if node.op is Op.CONSTANT:
             return
         if node.op is Op.MUL and self._needs_multiplier(node):
-            yield from self._multiplication(position, node)
+            raw = self._pricing.rules.tool == "yosys"
+            yield from self._plain_product(position, node) if raw else self._multiplication(position, node)
             return
         if node.op is Op.ROM:
             yield from self._rom(position, node)
@@ -140,8 +142,6 @@ class _Writer:
         return f"n{position}" if node.op is not Op.CONSTANT else _pattern(node.number, node.width)
 
     def _needs_multiplier(self, node: Node) -> bool:
-        if self._pricing.rules.tool == "yosys":
-            return False
         code = self._constant(node)
         return code is None or len(csd_terms(code)) > self._pricing.rules.free_digits
 
@@ -150,16 +150,27 @@ class _Writer:
         return factor.number if factor.op is Op.CONSTANT else None
 
     def _shifted(self, node: Node, value: str) -> str:
-        """A product that needs no multiplier; under Yosys' rules any product."""
-        code = self._constant(node)
-        if code is None or (self._pricing.rules.tool == "yosys" and len(csd_terms(code)) > 1):
-            return f"{value} * {self.value(node.arguments[1])}"
-        terms = list(reversed(csd_terms(code)))
+        """A product by a constant that needs no multiplier."""
+        terms = list(reversed(csd_terms(self._constant(node) or 0)))
         parts = [(sign, f"({value} <<< {shift})" if shift else value) for sign, shift in terms]
-        first = "-" if parts[0][0] < 0 else ""
-        return first + "".join(
-            part if index == 0 else f" {'+' if sign > 0 else '-'} {part}" for index, (sign, part) in enumerate(parts)
-        )
+        text = "".join(f" {'+' if sign > 0 else '-'} {part}" for sign, part in parts)
+        return text.removeprefix(" + ").strip() or "0"
+
+    def _plain_product(self, position: int, node: Node) -> Iterator[str]:
+        """A product as Yosys takes it: by the odd part of the constant, so that c and 2c on one value are one."""
+        code, a = self._constant(node), self.value(node.arguments[0])
+        declaration = f"wire {_vector(node.width, node.signed)} n{position}"
+        if code is None:
+            yield f"{declaration} = {a} * {self.value(node.arguments[1])};"
+            return
+        shift = (code & -code).bit_length() - 1
+        key = (node.arguments[0], code >> shift)
+        if key not in self._products:
+            self._products[key] = f"p{position}"
+            one = self._nodes[node.arguments[0]]
+            ends = sorted((one.low * key[1], one.high * key[1]))
+            yield f"wire signed [{bits(ends[0], ends[1])[0]}:0] p{position} = {a} * {literal(key[1])};"
+        yield f"{declaration} = {self._products[key]} <<< {shift};"
 
     def _multiplication(self, position: int, node: Node) -> Iterator[str]:
         one, other = (self._nodes[argument] for argument in node.arguments)

@@ -1,0 +1,153 @@
+"""Which products a layer with known weights needs, and which multiplier computes each in which time slot.
+
+The rules are R1 and R2 of the DSP model by construction instead of by an HLS tool's constant folding: zero needs
+nothing, a code of one or two canonical signed digits is a shift or a sum of two, equal codes on one input are computed
+once. What is left is spread over `ceil(multiplied / reuse_factor)` multipliers.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.csd import csd_digits
+from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.errors import DesignError
+
+FREE_DIGITS = 2  # codes of so many signed digits are wires or one adder
+
+
+@dataclass(frozen=True, slots=True)
+class KernelProduct:
+    """One input times one integer code, added to one or more outputs."""
+
+    input: int
+    code: int
+    outputs: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class KernelPlan:
+    """The products of one vector of `n_in` values and a matrix with `n_out` columns.
+
+    `free` need no multiplier. `lanes` holds what each multiplier computes, in the order of its time slots; at a reuse
+    factor of 1 every lane has one product. `in_order` says that sums are taken in the order of the inputs, as an
+    accumulator that saturates demands.
+    """
+
+    n_in: int
+    n_out: int
+    reuse_factor: int
+    free: tuple[KernelProduct, ...]
+    lanes: tuple[tuple[KernelProduct, ...], ...]
+    in_order: bool = False
+
+    @property
+    def multipliers(self) -> int:
+        """Multipliers in hardware, for one vector at a time."""
+        return len(self.lanes)
+
+    @property
+    def multiplied(self) -> int:
+        """Products that need a multiplier."""
+        return sum(len(lane) for lane in self.lanes)
+
+    @property
+    def slots(self) -> int:
+        """Time slots, at most `reuse_factor`."""
+        return max((len(lane) for lane in self.lanes), default=0)
+
+    def products(self) -> Iterator[KernelProduct]:
+        """All products, those without a multiplier first."""
+        yield from self.free
+        for lane in self.lanes:
+            yield from lane
+
+
+def plan_kernel(codes: NDArray[np.int64], reuse_factor: int, *, in_order: bool = False) -> KernelPlan:
+    """The plan for `codes` (inputs, outputs); takes time in proportion to the nonzero codes."""
+    products = _merged(codes)
+    digits = csd_digits([product.code for product in products]) if products else np.zeros(0, dtype=np.int64)
+    free = tuple(p for p, n in zip(products, digits, strict=True) if n <= FREE_DIGITS)
+    multiplied = [p for p, n in zip(products, digits, strict=True) if n > FREE_DIGITS]
+    n_in, n_out = codes.shape
+    if reuse_factor == 1:
+        return KernelPlan(n_in, n_out, 1, free, tuple((p,) for p in multiplied), in_order=True)
+    # Products of one output side by side: a multiplier then serves few outputs, and few selections stand behind it.
+    multiplied.sort(key=lambda product: (product.outputs[0], product.input))
+    multipliers = ceil(len(multiplied) / reuse_factor)
+    slots = ceil(len(multiplied) / multipliers) if multipliers else 0
+    lanes = tuple(tuple(multiplied[n * slots : (n + 1) * slots]) for n in range(multipliers))
+    return KernelPlan(n_in, n_out, reuse_factor, free, lanes, in_order=in_order)
+
+
+def _merged(codes: NDArray[np.int64]) -> list[KernelProduct]:
+    """Nonzero codes by input and code; outputs ascending, inputs ascending, codes in order of their first output."""
+    found: list[KernelProduct] = []
+    rows, columns = np.nonzero(codes)
+    values = codes[rows, columns]
+    row = -1
+    by_code: dict[int, list[int]] = {}
+
+    def close() -> None:
+        found.extend(KernelProduct(row, code, tuple(outputs)) for code, outputs in by_code.items())
+
+    for i, j, code in zip(rows.tolist(), columns.tolist(), values.tolist(), strict=True):
+        if i != row:
+            close()
+            row, by_code = i, {}
+        by_code.setdefault(code, []).append(j)
+    close()
+    return found
+
+
+def kernel_matrix(layer: LayerSpec) -> NDArray[np.int64]:
+    """The codes of a layer as (inputs, outputs) of one product of a vector; raises DesignError without weights.
+
+    A convolution's inputs are those of one window. A depthwise one (depth multiplier 1) reads channel c for output c
+    alone, so its matrix is zero elsewhere.
+    """
+    if layer.weight is None:
+        message = f"layer {layer.name!r} has no weights for a kernel"
+        raise DesignError(message)
+    codes = layer.weight.codes
+    if layer.kind not in {LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D}:
+        return codes.reshape(-1, codes.shape[-1])
+    channels = codes.shape[-2]
+    flat = codes.reshape(-1)
+    matrix = np.zeros((flat.size, channels), dtype=np.int64)
+    places = np.arange(flat.size)
+    matrix[places, places % channels] = flat
+    return matrix
+
+
+def signed_bits(code: int) -> int:
+    """Bits of a two's complement number that holds `code`."""
+    return (code if code >= 0 else -code - 1).bit_length() + 1
+
+
+def lane_bits(lane: tuple[KernelProduct, ...]) -> int:
+    """Width of the constants one multiplier gets."""
+    return max(signed_bits(product.code) for product in lane)
+
+
+def kernel_attributes(plan: KernelPlan) -> dict[str, int | str | bool]:
+    """What a design says of a layer with such a kernel; `kernel_bits` counts multipliers by the width of constants."""
+    widths = Counter(lane_bits(lane) for lane in plan.lanes)
+    return {
+        "sparse_kernel": True,
+        "kernel_multipliers": plan.multipliers,
+        "kernel_products": plan.multiplied,
+        "kernel_shifts": len(plan.free),
+        "kernel_bits": " ".join(f"{count}x{bits}" for bits, count in sorted(widths.items())),
+    }
+
+
+def multipliers_by_bits(text: str) -> Iterator[tuple[int, int]]:
+    """(multipliers, bits of their constants) out of `kernel_bits`."""
+    for part in text.split():
+        count, _, bits = part.partition("x")
+        yield int(count), int(bits)

@@ -1,0 +1,96 @@
+"""Traps of hls4ml and QKeras, a small model each: what is generated computes what the model does, or is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fpgaprune.errors import ModelError
+from fpgaprune.flow.generate import generate_loaded
+from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.results.verification import Verification
+from tests.generate_models import loaded
+
+pytestmark = [pytest.mark.keras, pytest.mark.slow]
+
+
+def verified(model: Any, folder: Path, inputs: Any = None) -> Verification:
+    given = None if inputs is None else [inputs]
+    verification = generate_loaded(loaded(model), folder / "p", GenerateSettings(), inputs=given).verification
+    assert verification is not None
+    return verification
+
+
+def model_of(shape: tuple[int, ...], *layers: Any) -> Any:
+    frameworks = load_frameworks()
+    frameworks.keras.utils.set_random_seed(4)
+    return frameworks.keras.Sequential([frameworks.keras.layers.Input(shape, name="x"), *layers])
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["directly", "reshaped"])
+def test_padded_cells_never_win_the_maximum_of_values_without_a_sign(tmp_path: Path, between: bool) -> None:
+    """hls4ml fills them with the top bit of the type: the least value of a signed type, half the range of others."""
+    layers = load_frameworks().keras.layers
+    way = [layers.Flatten(name="flat"), layers.Reshape((9, 9, 3), name="square")] if between else []
+    pool = layers.MaxPooling2D(3, strides=2, padding="same", name="pool")
+    result = verified(model_of((9, 9, 3), layers.ReLU(name="relu"), *way, pool), tmp_path)
+    assert result.exact_samples == result.samples, result.reason
+
+
+def test_padded_cells_never_win_behind_a_quantized_convolution(tmp_path: Path) -> None:
+    frameworks = load_frameworks()
+    q, layers = frameworks.qkeras, frameworks.keras.layers
+    six = "quantized_bits(6,1,alpha=1)"
+    model = model_of(
+        (7, 2),
+        q.QActivation("quantized_bits(8,2,alpha=1)", name="taken"),
+        q.QConv1D(3, 2, kernel_quantizer=six, bias_quantizer=six, name="conv"),
+        q.QActivation("quantized_relu(6,2)", name="relu"),
+        layers.MaxPooling1D(4, padding="same", name="pool"),
+    )
+    result = verified(model, tmp_path)
+    assert result.expected_exact
+    assert result.exact_samples == result.samples, result.reason
+
+
+def test_the_softmax_layer_is_the_softmax_activation(tmp_path: Path) -> None:
+    layers = load_frameworks().keras.layers
+    result = verified(model_of((6,), layers.Dense(4, name="fc"), layers.Softmax(name="classes")), tmp_path)
+    assert result.agrees, result.reason
+
+
+def test_the_hard_functions_of_qkeras_are_not_those_of_keras(tmp_path: Path) -> None:
+    frameworks = load_frameworks()
+    q, keras = frameworks.qkeras, frameworks.keras
+    own = model_of((6,), q.QActivation("hard_sigmoid", name="gate"))
+    result = verified(own, tmp_path / "qkeras")
+    assert result.agrees, result.reason
+    result = verified(model_of((6,), keras.layers.Activation("hard_sigmoid", name="gate")), tmp_path / "keras")
+    assert result.agrees, result.reason
+
+
+def test_a_leaky_quantizer_saturates_its_negative_side_early(tmp_path: Path) -> None:
+    q = load_frameworks().qkeras
+    model = model_of(
+        (4,),
+        q.QActivation("quantized_bits(8,4,alpha=1)", name="taken"),
+        q.QDense(5, kernel_quantizer="quantized_bits(6,1,alpha=1)", bias_quantizer=None, name="fc"),
+        q.QActivation("quantized_relu(6,2,negative_slope=0.25)", name="leaky"),
+    )
+    inputs = np.random.default_rng(2).uniform(-15, 15, (1000, 4))
+    result = verified(model, tmp_path, inputs)
+    assert result.exact_samples == result.samples, result.reason
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "normalization"])
+def test_kernels_that_hls4ml_lacks_or_has_for_few_values_are_refused(kind: str, tmp_path: Path) -> None:
+    layers = load_frameworks().keras.layers
+    if kind == "bilinear":
+        model = model_of((4, 4, 2), layers.UpSampling2D(2, interpolation="bilinear", name="odd"))
+    else:
+        model = model_of((6, 8), layers.LayerNormalization(name="odd"))
+    with pytest.raises(ModelError, match="'odd'"):
+        verified(model, tmp_path)
+    assert not (tmp_path / "p").exists()

@@ -1,0 +1,190 @@
+"""Sparse kernels: the products a matrix needs, spread over multipliers; written, simulated and read back."""
+
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fpgaprune.csd import csd_digits
+from fpgaprune.csim import build_simulation
+from fpgaprune.design import Design
+from fpgaprune.design.differences import differences
+from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.estimate.sparse_kernels import plan_kernel
+from fpgaprune.flow.audit import audit
+from fpgaprune.flow.generate import generate_loaded
+from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.kernels.text import kernel_text
+from fpgaprune.generate.settings import GenerateSettings, SparseKernels
+from fpgaprune.read.project import read_project
+from fpgaprune.read.project.folder import ProjectFolder
+from fpgaprune.read.project.kernels import kernel_codes, read_kernel
+from tests.generate_models import loaded
+
+CODES = arrays(np.int64, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.integers(-90, 90))
+
+
+@given(codes=CODES, reuse_factor=st.integers(1, 17), in_order=st.booleans())
+def test_a_plan_holds_every_product_once_and_no_multiplier_too_many(
+    codes: np.ndarray, reuse_factor: int, *, in_order: bool
+) -> None:
+    plan = plan_kernel(codes, reuse_factor, in_order=in_order)
+    np.testing.assert_array_equal(kernel_codes(plan), codes)
+    multiplied = sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in codes)
+    assert plan.multiplied == multiplied
+    assert plan.multipliers == ceil(multiplied / reuse_factor)
+    assert plan.slots <= reuse_factor
+
+
+@pytest.mark.parametrize("in_order", [False, True])
+@pytest.mark.parametrize("reuse_factor", [1, 3])
+def test_the_text_is_read_back(tmp_path: Path, reuse_factor: int, *, in_order: bool) -> None:
+    codes = np.random.default_rng(1).integers(-100, 100, (9, 7)) * (np.random.default_rng(2).random((9, 7)) > 0.5)
+    plan = plan_kernel(codes, reuse_factor, in_order=in_order)
+    (tmp_path / "firmware" / "kernels").mkdir(parents=True)
+    text = kernel_text(plan, "2", "A layer.", 6)
+    (tmp_path / "firmware" / "kernels" / "sparse_2.h").write_text(text)
+    found = read_kernel(ProjectFolder(tmp_path), "sparse_2", 6, reuse_factor)
+    np.testing.assert_array_equal(kernel_codes(found), codes)
+    assert (found.multipliers, found.multiplied) == (plan.multipliers, plan.multiplied)
+
+
+def model(sparsity: float) -> Any:
+    """Three dense layers: one of the asked sparsity, one with one weight, one with equal weights."""
+    frameworks = load_frameworks()
+    q = frameworks.qkeras
+    frameworks.keras.backend.clear_session()
+    eight = "quantized_bits(8,0,alpha=1)"
+    made = frameworks.keras.Sequential([
+        frameworks.keras.layers.Input((10,), name="x"),
+        q.QActivation("quantized_bits(9,3,alpha=1)", name="taken"),
+        q.QDense(8, kernel_quantizer=eight, bias_quantizer=eight, name="sparse"),
+        q.QActivation("quantized_relu(8,3)", name="relu"),
+        q.QDense(4, kernel_quantizer=eight, bias_quantizer=eight, name="single"),
+        q.QActivation("quantized_bits(8,3,alpha=1)", name="between"),
+        q.QDense(3, kernel_quantizer=eight, bias_quantizer=eight, name="equal"),
+    ])  # fmt: skip
+    rng = np.random.default_rng(3)
+    first = rng.uniform(-1, 1, (10, 8)) * (rng.random((10, 8)) >= sparsity)
+    single = np.zeros((8, 4))
+    single[5, 2] = 43 / 128
+    values = [first, rng.uniform(-1, 1, 8), single, rng.uniform(-1, 1, 4), np.full((4, 3), -53 / 128), np.zeros(3)]
+    made.set_weights(values)
+    return made
+
+
+def generated(
+    folder: Path,
+    keras_model: Any,
+    kernels: SparseKernels,
+    backend: str,
+    reuse_factor: int,
+    io_type: str = "io_parallel",
+) -> Design:
+    settings = GenerateSettings(backend=backend, io_type=io_type, reuse_factor=reuse_factor, sparse_kernels=kernels)
+    return generate_loaded(loaded(keras_model), folder, settings, run_verify=False).design
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backend", "reuse_factor", "sparsity"),
+    [("Vitis", 1, 0.5), ("Vitis", 4, 0.75), ("Vivado", 3, 0.0), ("Vivado", 16, 1.0)],
+)
+def test_a_dense_network_is_exact_and_counted(tmp_path: Path, backend: str, reuse_factor: int, sparsity: float) -> None:
+    keras_model = model(sparsity)
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, backend, reuse_factor)
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, reuse_factor)
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+
+    written = read_project(tmp_path / "ours")
+    assert differences(design, written) == ()
+    estimated = {layer.name: layer for layer in estimate_design(written, rules_for("vitis_hls")).layers}
+    for name in ("sparse", "single", "equal"):
+        weight = written[name].weight
+        assert weight is not None
+        needed = sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in weight.codes)
+        assert written[name].attributes["kernel_multipliers"] == ceil(needed / reuse_factor)
+        assert estimated[name].multipliers is not None
+        assert estimated[name].multipliers.high == ceil(needed / reuse_factor)
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_a_planted_product_fails_the_audit(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    generated(folder, model(0.9), SparseKernels.ALWAYS, "Vitis", 1)
+    assert audit(folder).agrees
+    (header,) = [path for path in (folder / "firmware/kernels").iterdir() if "Layer single" in path.read_text()]
+    text = header.read_text()
+    planted = "{ const accum_t p = times<accum_t, -7, 7>(x[0], 45); add(acc[0], p); }\n    }"
+    header.write_text(text.replace("\n    }", f"\n        {planted}", 1))
+    found = audit(folder)
+    assert not found.agrees
+    assert any("product" in one.what and one.layer == "single" for one in found.differences)
+
+
+def image_model() -> Any:
+    """Windows with padding, one position and several at a time, 1x1, depthwise and 1D."""
+    frameworks = load_frameworks()
+    q, layers = frameworks.qkeras, frameworks.keras.layers
+    frameworks.keras.backend.clear_session()
+    eight = "quantized_bits(8,0,alpha=1)"
+    both = {"kernel_quantizer": eight, "bias_quantizer": eight}
+    x = start = frameworks.keras.Input((4, 4, 2), name="x")
+    x = q.QActivation("quantized_bits(9,3,alpha=1)", name="taken")(x)
+    x = q.QConv2D(3, 3, padding="same", **both, name="window")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r1")(x)
+    x = q.QConv2D(5, 1, **both, name="point")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r2")(x)
+    x = q.QDepthwiseConv2D(2, depthwise_quantizer=eight, bias_quantizer=eight, name="deep")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r3")(x)
+    x = layers.Reshape((9, 5), name="line")(x)
+    x = q.QConv1D(4, 3, **both, name="along")(x)
+    x = q.QActivation("quantized_relu(8,3)", name="r4")(x)
+    made = frameworks.keras.Model(start, q.QConv1D(3, 1, **both, name="point1")(x))
+    rng = np.random.default_rng(5)
+    for layer in made.layers:
+        values = [rng.uniform(-1, 1, w.shape) * (rng.random(w.shape) > 0.6) for w in layer.weights]
+        if values:
+            layer.set_weights(values)
+    return made
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backend", "reuse_factor", "io_type"),
+    [("Vitis", 3, "io_parallel"), ("Vivado", 1, "io_parallel"), ("Vitis", 4, "io_stream"), ("Vivado", 2, "io_stream")],
+)
+def test_convolutions_are_exact_and_counted(tmp_path: Path, backend: str, reuse_factor: int, io_type: str) -> None:
+    keras_model = image_model()
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, backend, reuse_factor, io_type)
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, reuse_factor, io_type)
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (100, 32))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    written = read_project(tmp_path / "ours")
+    assert differences(design, written) == ()
+    assert audit(tmp_path / "ours").agrees
+    for name in ("window", "point", "deep", "along", "point1"):
+        assert written[name].attributes["sparse_kernel"] is True
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_dense_layers_between_streams_are_exact(tmp_path: Path) -> None:
+    keras_model = model(0.75)
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, "Vitis", 4, "io_stream")
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, "Vitis", 4, "io_stream")
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    assert differences(design, read_project(tmp_path / "ours")) == ()
