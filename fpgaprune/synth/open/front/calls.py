@@ -50,7 +50,7 @@ def call_step(compiler: "Compiler", scanner: Scanner, target: int) -> Step | Non
 
 
 def _attributes(scanner: Scanner) -> list[str]:
-    found = []
+    found: list[str] = []
     while True:
         word = scanner.match(_ATTRIBUTE)
         if word is None:
@@ -128,47 +128,56 @@ def _mathematics(scanner: Scanner, called: Callable[..., float], slots: list[int
 
 
 def _intrinsic(machine: Machine, name: str, slots: list[int], kinds: list[Type], target: int) -> Step | None:
-    memory, builder, word = machine.memory, machine.builder, name.split(".")[1]
+    word = name.split(".")[1]
     if word in {"memcpy", "memmove", "memset"}:
-
-        def move(frame: Frame) -> None:
-            to, what, size = (frame[slot] for slot in slots[:3])
-            if not isinstance(size, int):
-                message = "a copy of a length that depends on the data cannot be synthesized"
-                raise UnsupportedError(message)
-            if word == "memset":
-                memory.fill(to, size, what)  # type: ignore[arg-type]
-            else:
-                memory.copy(to, what, size)  # type: ignore[arg-type]
-
-        return move
-    width = kinds[0].width if kinds and isinstance(kinds[0], Integer) else 0
-    if word in _EXTREMES and width:
-
-        def extreme(frame: Frame) -> None:
-            frame[target] = operate(builder, word, frame[slots[0]], frame[slots[1]], width)  # type: ignore[arg-type]
-
-        return extreme
-    if word == "abs" and width:
-
-        def absolute(frame: Frame) -> None:
-            negative = operate(builder, "sub", 0, frame[slots[0]], width)  # type: ignore[arg-type]
-            frame[target] = operate(builder, "smax", frame[slots[0]], negative, width)  # type: ignore[arg-type]
-
-        return absolute
+        return _move(machine, word, slots)
+    if kinds and isinstance(kinds[0], Integer) and (word in _EXTREMES or word == "abs"):
+        return _extreme(machine, word, slots, kinds[0].width, target)
     if word == "expect":
         return lambda frame: frame.__setitem__(target, frame[slots[0]])
-    if word == "is" and name.startswith("llvm.is.constant"):
+    if name.startswith("llvm.is.constant"):
         return lambda frame: frame.__setitem__(target, 0)
     if word == "fmuladd" and isinstance(kinds[0], Real):
-        real = kinds[0].width
-
-        def fused(frame: Frame) -> None:
-            a, b, c = (frame[slot] for slot in slots)
-            if not (isinstance(a, float) and isinstance(b, float) and isinstance(c, float)):
-                message = "a fraction that depends on the data cannot be synthesized"
-                raise UnsupportedError(message)
-            frame[target] = fractions.rounded(fractions.rounded(a * b, real) + c, real)
-
-        return fused
+        return _multiply_add(slots, kinds[0].width, target)
     return None
+
+
+def _move(machine: Machine, word: str, slots: list[int]) -> Step:
+    memory = machine.memory
+
+    def step(frame: Frame) -> None:
+        to, what, size = (frame[slot] for slot in slots[:3])
+        if not isinstance(size, int):
+            message = "a copy of a length that depends on the data cannot be synthesized"
+            raise UnsupportedError(message)
+        if word == "memset":
+            memory.fill(to, size, what)  # type: ignore[arg-type]
+        else:
+            memory.copy(to, what, size)  # type: ignore[arg-type]
+
+    return step
+
+
+def _extreme(machine: Machine, word: str, slots: list[int], width: int, target: int) -> Step:
+    builder = machine.builder
+
+    def step(frame: Frame) -> None:
+        one = frame[slots[0]]
+        if word == "abs":
+            negative = operate(builder, "sub", 0, one, width)  # type: ignore[arg-type]
+            frame[target] = operate(builder, "smax", one, negative, width)  # type: ignore[arg-type]
+        else:
+            frame[target] = operate(builder, word, one, frame[slots[1]], width)  # type: ignore[arg-type]
+
+    return step
+
+
+def _multiply_add(slots: list[int], width: int, target: int) -> Step:
+    def step(frame: Frame) -> None:
+        a, b, c = (frame[slot] for slot in slots)
+        if not (isinstance(a, float) and isinstance(b, float) and isinstance(c, float)):
+            message = "a fraction that depends on the data cannot be synthesized"
+            raise UnsupportedError(message)
+        frame[target] = fractions.rounded(fractions.rounded(a * b, width) + c, width)
+
+    return step

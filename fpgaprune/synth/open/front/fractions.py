@@ -10,13 +10,19 @@ from typing import Final
 
 from fpgaprune.errors import UnsupportedError
 
-_FUNCTIONS: Final = {
+_FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
     "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "tanh": math.tanh, "sin": math.sin, "cos": math.cos,
     "tan": math.tan, "asin": math.asin, "acos": math.acos, "atan": math.atan, "floor": math.floor, "ceil": math.ceil,
     "fabs": math.fabs, "log1p": math.log1p, "expm1": math.expm1, "round": round, "trunc": math.trunc,
     "erf": math.erf, "cosh": math.cosh, "sinh": math.sinh, "exp2": lambda x: math.pow(2.0, x),
 }  # fmt: skip
-_TWO: Final = {"pow": math.pow, "fmod": math.fmod, "atan2": math.atan2, "fmax": max, "fmin": min}
+_TWO: Final[dict[str, Callable[..., float]]] = {
+    "pow": math.pow,
+    "fmod": math.fmod,
+    "atan2": math.atan2,
+    "fmax": max,
+    "fmin": min,
+}
 
 
 def rounded(value: float, width: int) -> float:
@@ -94,7 +100,7 @@ def function(name: str) -> Callable[..., float] | None:
         name, single = parts[1], parts[-1] == "f32"
     elif name.endswith("f") and name not in _FUNCTIONS:
         name, single = name[:-1], True
-    plain = _FUNCTIONS.get(name) or _TWO.get(name)
+    plain: Callable[..., float] | None = _FUNCTIONS.get(name) or _TWO.get(name)
     if plain is None:
         return None
     return _of_machine(name, single=single, count=1 if name in _FUNCTIONS else 2) or _checked(

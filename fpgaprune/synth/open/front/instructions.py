@@ -310,30 +310,21 @@ def _store(compiler: Compiler, scanner: Scanner, _opcode: str, _target: int) -> 
 
 
 def _element(compiler: Compiler, scanner: Scanner, _opcode: str, target: int) -> Step:
-    kind = scanner.type()
+    current: Type = Array(1, scanner.type())
     scanner.need(",")
     _, base = compiler.typed(scanner)
     fixed, variable = 0, []
-    current, first = kind, True
     while scanner.take(","):
-        width, index = compiler.typed(scanner)
-        known = compiler.template[index]
-        if not first and isinstance(current, Structure):
-            if not isinstance(known, int):
-                raise scanner.error()
-            more, current = inside(current, known, scanner)
+        kind, index = compiler.typed(scanner)
+        number = compiler.template[index]
+        if isinstance(number, int):
+            more, current = inside(current, number, scanner)
             fixed += more
-            continue
-        size = current.size if first else current.element.size if isinstance(current, Array) else -1
-        if size < 0:
-            raise scanner.error()
-        if not first and isinstance(current, Array):
+        elif isinstance(current, Array) and isinstance(kind, Integer):
             current = current.element
-        first = False
-        if isinstance(known, int):
-            fixed += known * size
+            variable.append((index, kind.width, current.size))
         else:
-            variable.append((index, width.width if isinstance(width, Integer) else 64, size))
+            raise scanner.error()
 
     def step(frame: Frame) -> None:
         place = frame[base]

@@ -115,7 +115,7 @@ class Memory:
     def put(self, block: Block, offset: int, cell: Cell | None) -> None:
         """Set or remove one cell."""
         if self._journals:
-            serial, change = self._journals[-1]
+            _, change = self._journals[-1]
             key = (block, offset)
             if key not in change:
                 change[key] = block.cells.get(offset)

@@ -138,7 +138,7 @@ def _joined(body: str) -> list[str]:
     lines: list[str] = []
     for raw in body.split("\n"):
         line = _METADATA.sub("", raw.split(" ; ")[0]).strip() if " ;" in raw or "!" in raw else raw.strip()
-        if not line or line.startswith(";") or line.startswith("#dbg"):
+        if not line or line.startswith((";", "#dbg")):
             continue
         if lines and lines[-1].startswith("switch ") and not lines[-1].endswith("]"):
             lines[-1] += f" {line}"

@@ -17,11 +17,10 @@ from fpgaprune.synth.open.front.wrappers import Wrapper, layers_source, wrappers
 from fpgaprune.synth.open.netlist import Netlist, Port
 from fpgaprune.synth.open.storage import Network
 
-FRONT_END_VERSION: Final = "1"
 _MOST_ELEMENTS: Final = 200_000
 
 
-def front_end(project: Path, design: Design, folder: Path) -> Network:
+def netlists_of(project: Path, design: Design, folder: Path) -> Network:
     """The netlists of a project's layers, compiled in `folder`; layers that cannot be are refused with a reason.
 
     Raises ProjectError for what is no project, and ToolError when clang is missing or compiles none of it.
@@ -39,8 +38,6 @@ def front_end(project: Path, design: Design, folder: Path) -> Network:
             refused[wrapper.call.layer] = str(error)
     return Network(tuple(netlists), read.results, refused)
 
-
-front_end.version = FRONT_END_VERSION  # type: ignore[attr-defined]  # what a rerun takes for unchanged
 
 _MEMORY: Final = "its weights are ports of the top function (kept in memory), so no product has a known constant"
 
@@ -109,11 +106,11 @@ def _netlist(module: Module, wrapper: Wrapper) -> Netlist:
     roots: list[Number] = []
     for port, size, block in ports[len(call.reads) :]:
         for element in range(port.size):
-            value = machine.memory.read(Pointer(block, element * size), size, 8 * size)
-            if not isinstance(value, (int, Value)):
+            written = machine.memory.read(Pointer(block, element * size), size, 8 * size)
+            if not isinstance(written, (int, Value)):
                 message = f"nothing is written to {port.name}[{element}]"
                 raise UnsupportedError(message)
-            roots.append(builder.cast(value, port.width, signed=port.signed))
+            roots.append(builder.cast(written, port.width, signed=port.signed))
     found = [port for port, _, _ in ports]
     return builder.netlist(call.layer, found[: len(call.reads)], found[len(call.reads) :], roots)
 

@@ -113,6 +113,7 @@ class Structure:
 Type: TypeAlias = Integer | Real | Address | Void | Array | Structure
 
 _POINTER: Final = Address()
+_PLAIN: Final[dict[str, "Type"]] = {"ptr": _POINTER, "float": Real(32), "double": Real(64), "void": Void()}
 _WORD: Final = re.compile(r'%"[^"]*"|%[\w.$-]+|\w+')
 _NAME: Final = re.compile(r'[@%](?:"[^"]*"|[\w.$-]+)')
 
@@ -173,7 +174,7 @@ class Scanner:
             return self.names[word]
         if word[0] == "i" and word[1:].isdecimal():
             return Integer(int(word[1:]))
-        found = {"ptr": _POINTER, "float": Real(32), "double": Real(64), "void": Void()}.get(word)
+        found = _PLAIN.get(word)
         if found is None:
             raise self.error()
         return found

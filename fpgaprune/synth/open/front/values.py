@@ -4,7 +4,7 @@ Nothing is reassociated or strength-reduced here, so that the products of the C+
 are one, constants are folded, and shifts are pulled out of products and comparisons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -161,9 +161,7 @@ class Builder:
     def logic(self, op: Op, a: Number, b: Number) -> Number:
         """AND, OR or XOR of the infinite two's complement patterns."""
         if isinstance(a, int):
-            a, b = b, a
-        if isinstance(a, int):
-            return _logic(op, a, int(b) if isinstance(b, int) else 0) if isinstance(b, int) else self.logic(op, b, a)
+            return _logic(op, a, b) if isinstance(b, int) else self.logic(op, b, a)
         if isinstance(b, int):
             simple = self._logic_with(op, a, b)
             if simple is not None:
@@ -208,7 +206,7 @@ class Builder:
         """1 where the comparison of the integers holds, else 0."""
         if isinstance(a, int) and not isinstance(b, int):
             return self.compare(_MIRRORED[op], b, a)
-        decided = _decided(op, interval(a), interval(b))
+        decided = _decided(op, _by_width(a), _by_width(b))
         if decided is not None:
             return int(decided)
         if isinstance(a, Value) and isinstance(b, int):
@@ -318,6 +316,15 @@ def _logic(op: Op, a: int, b: int) -> int:
     return a | b if op is Op.OR else a ^ b
 
 
+def _by_width(value: Number) -> Interval:
+    """The interval of the bits that a value needs: what is known of it when single constants are not looked at.
+
+    Comparisons are decided by this, so a neuron whose weights and bias happen to keep it below zero keeps its
+    multipliers, as it does in the estimate and in tools that know widths and no ranges.
+    """
+    return (value, value) if isinstance(value, int) else type_range(*bits(value.low, value.high))
+
+
 def _decided(op: Op, a: Interval, b: Interval) -> bool | None:
     """What a comparison of anything in two intervals gives, if it is always the same."""
     if op in {Op.GT, Op.GE}:
@@ -383,7 +390,7 @@ def _cast_part(part: Interval, value: Value) -> Interval:
     return part if low <= part[0] and part[1] <= high else (value.low, value.high)
 
 
-_MONOTONE: Final = {
+_MONOTONE: Final[dict[Op, Callable[[Sequence[Interval], Value], Interval]]] = {
     Op.ADD: lambda p, _: (p[0][0] + p[1][0], p[0][1] + p[1][1]),
     Op.SUB: lambda p, _: (p[0][0] - p[1][1], p[0][1] - p[1][0]),
     Op.NEG: lambda p, _: (-p[0][1], -p[0][0]),
