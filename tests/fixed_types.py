@@ -58,7 +58,9 @@ OVERFLOWS = ("AP_SAT", "AP_SAT_ZERO", "AP_SAT_SYM", "AP_WRAP", "AP_WRAP_SM")
 def _fixed(rng: random.Random, most: int = 20) -> str:
     width = rng.randint(2, most)
     integer = rng.randint(-3, width + 4)
-    return f"ap_{rng.choice(('', 'u'))}fixed<{width},{integer},{rng.choice(ROUNDINGS)},{rng.choice(OVERFLOWS)}>"
+    sign = rng.choice(("", "u"))
+    overflow = rng.choice(OVERFLOWS[:-1] if sign else OVERFLOWS)  # AMD's unsigned types have no sign to wrap
+    return f"ap_{sign}fixed<{width},{integer},{rng.choice(ROUNDINGS)},{overflow}>"
 
 
 def _patterns(rng: random.Random) -> list[int]:

@@ -196,6 +196,7 @@ template <class NUMBER> struct bit_ref {
 
 template <int W, int I, bool S, ap_q_mode Q, ap_o_mode O, int N, bool INTEGER> struct number {
     static_assert(N == 0, "wrapping with saturated bits (N > 0) is not known here");
+    static_assert(S || O != AP_WRAP_SM, "an unsigned number has no sign to wrap");
     static constexpr int width = W;
     static constexpr int iwidth = I;
     static constexpr bool sign_flag = S;
