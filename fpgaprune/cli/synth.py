@@ -77,7 +77,8 @@ def run(
     Needs no licence: clang compiles the C++, Yosys maps it. Every step keeps its command, log and output below
     fpgaprune/synth in the project; what is unchanged is not run again.
 
-    Exit code 1 where a layer's DSPs are not those estimated, or AMD's report disagrees with the estimate.
+    Exit code 1 where a layer's DSPs are not those estimated or its multipliers more than its weights need, or AMD's
+    report disagrees with the estimate.
     """
     chosen = tool or (SynthTool.VITIS if is_installed("vitis_hls") else SynthTool.OPEN)
     _refuse_foreign_options(chosen, depth=depth, rules=rules, stage=stage, verilator=verilator, cosim=cosim)
@@ -88,7 +89,7 @@ def run(
             return
         result = synthesize_open(project, settings, find_front_end(), watch=_watch)
         emit(form, open_synthesis_sheet(result), result.json)
-        if result.disagreeing:
+        if result.disagreeing or result.breaking:
             raise typer.Exit(1)
         return
     default = AmdStage.CSYNTH if chosen is SynthTool.VITIS else AmdStage.VSYNTH
