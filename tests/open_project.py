@@ -27,7 +27,7 @@ struct config{n} : nnet::dense_config {{
     template <class X, class Y> using product = nnet::product::mult<X, Y>;
 }};
 """
-_BRIDGE = """#include "firmware/net.h"
+_BRIDGE = """#include "firmware/{top}.h"
 #include "firmware/nnet_utils/nnet_helpers.h"
 namespace nnet {{
 bool trace_enabled = false;
@@ -35,7 +35,7 @@ std::map<std::string, void *> *trace_outputs = NULL;
 size_t trace_type_size = sizeof(double);
 }} // namespace nnet
 extern "C" {{
-void net_double(
+void {top}_double(
     double *x, double *{last}
 ) {{
 
@@ -44,7 +44,7 @@ void net_double(
 
     {type} {last}_ap[{n_out}];
 
-    net(x_ap,{last}_ap);
+    {top}(x_ap,{last}_ap);
 
     nnet::convert_data<{type}, double, {n_out}>({last}_ap, {last});
 }}
@@ -59,6 +59,7 @@ class Mlp:
     codes: tuple[NDArray[np.int64], ...]
     bits: int = 8
     reuse: tuple[int, ...] = ()
+    top: str = "net"
     resource: frozenset[int] = field(default_factory=frozenset)
 
     def reuse_of(self, layer: int) -> int:
@@ -86,7 +87,7 @@ def write_mlp(folder: Path, mlp: Mlp) -> Path:
     for part in ("ap_types", "nnet_utils"):
         shutil.copytree(templates / part, firmware / part)
     (firmware / "weights").mkdir()
-    bits, last = mlp.bits, len(mlp.codes) - 1
+    bits, top, last = mlp.bits, mlp.top, len(mlp.codes) - 1
     types = [f"typedef ap_fixed<{bits},3,AP_RND_CONV,AP_SAT> input_t;"]
     includes, configs, loads, calls = [], [], [], []
     data, kind = "x", "input_t"
@@ -139,20 +140,20 @@ def write_mlp(folder: Path, mlp: Mlp) -> Path:
     (firmware / "parameters.h").write_text(
         "#pragma once\n" + head + helpers + '#include "defines.h"\n' + "\n".join([*includes, *configs])
     )
-    prototype = f"void net(input_t x[{n_in}], {kind} {data}[{n_out}])"
+    prototype = f"void {top}(input_t x[{n_in}], {kind} {data}[{n_out}])"
     body = "\n".join(loads)
-    (firmware / "net.cpp").write_text(
-        f'#include "net.h"\n#include "parameters.h"\n{prototype} {{\n'
+    (firmware / f"{top}.cpp").write_text(
+        f'#include "{top}.h"\n#include "parameters.h"\n{prototype} {{\n'
         "    // hls-fpga-machine-learning insert load weights\n#ifndef __SYNTHESIS__\n"
         f"    static bool loaded_weights = false;\n    if (!loaded_weights) {{\n{body}\n"
         "        loaded_weights = true;    }\n#endif\n    // hls-fpga-machine-learning insert layers\n\n"
         + "\n\n".join(calls)
         + "\n\n}\n"
     )
-    (firmware / "net.h").write_text(f'#pragma once\n#include "defines.h"\n{prototype};\n')
-    (folder / "net_bridge.cpp").write_text(_BRIDGE.format(last=data, n_in=n_in, n_out=n_out, type=kind))
+    (firmware / f"{top}.h").write_text(f'#pragma once\n#include "defines.h"\n{prototype};\n')
+    (folder / f"{top}_bridge.cpp").write_text(_BRIDGE.format(top=top, last=data, n_in=n_in, n_out=n_out, type=kind))
     (folder / "project.tcl").write_text(
-        'set project_name "net"\nset part "xcvu13p-flga2577-2-e"\nset clock_period 5\nset clock_uncertainty 27%\n'
+        f'set project_name "{top}"\nset part "xcvu13p-flga2577-2-e"\nset clock_period 5\nset clock_uncertainty 27%\n'
     )
     return folder
 

@@ -25,6 +25,7 @@ _VIVADO: Final = (
     "*/*.runs/*/*.rpt",
     "*_prj/*/impl/*/*.rpt",
     "*_prj/*/impl/*/*.runs/*/*.rpt",
+    "fpgaprune/synth/amd/*/*.rpt",
 )
 _COSIM: Final = ("*_prj/*/sim/report/*_cosim.rpt", "report/*_cosim.rpt", "reports/*_cosim.rpt", "*_cosim.rpt")
 # Open synthesis keeps a report per rule set and depth in the project's own folder (fpgaprune/synth/open).
