@@ -18,6 +18,8 @@ FRONT_ENDS: Final[Registry[FrontEnd]] = Registry("front end of open synthesis")
 
 def find_front_end() -> FrontEnd:
     """The front end that was registered first; raises ToolError where there is none."""
+    import fpgaprune.synth.open.front  # noqa: F401, PLC0415  (registers itself)
+
     for name in FRONT_ENDS:
         return FRONT_ENDS[name]
     message = "open synthesis needs a front end that compiles C++ to netlists, and none is installed"
