@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of two dense layers that was synthesized once, at DSP depth."""
     folder = write_mlp(tmp_path_factory.mktemp("open") / "net", WIDE)
     synthesize(folder)
+    return folder
+
+
+@pytest.fixture
+def fresh(project: Path, tmp_path: Path) -> Path:
+    """A copy of it that was never synthesized; its C simulation is there."""
+    folder = tmp_path / "net"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns("synth"))
     return folder
 
 
@@ -149,9 +158,8 @@ def planting(project: Path, design: Design, folder: Path) -> Network:
     return replace(network, netlists=tuple(changed))
 
 
-def test_an_extra_multiplier_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_mlp(tmp_path / "net", WIDE)
-    result = synthesize_open(folder, OpenSettings("vitis_hls"), planting)
+def test_an_extra_multiplier_is_found(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = synthesize_open(fresh, OpenSettings("vitis_hls"), planting)
     layers = {layer.name: layer for layer in result.layers}
     assert layers["d1"].keeps_promise is False
     assert layers["d1"].agrees is False
@@ -161,28 +169,26 @@ def test_an_extra_multiplier_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     few, many = layers["d1"].allowed, layers["d1"].multipliers
     assert str(found) == f"weights against netlist: layer d1: multipliers: at most {few} against {many}"
     monkeypatch.setattr("fpgaprune.cli.synth.find_front_end", lambda: planting)
-    assert cli("synth", str(folder)) == 1
+    assert cli("synth", str(fresh)) == 1
 
 
-def test_a_layer_that_computes_something_else_is_named(tmp_path: Path) -> None:
+def test_a_layer_that_computes_something_else_is_named(fresh: Path) -> None:
     def wrong(project: Path, design: Design, folder: Path) -> Network:
         network = from_design(project, design, folder)
         first = network.netlists[0]
         swapped = replace(first, outputs=(first.outputs[1], first.outputs[0], *first.outputs[2:]))
         return replace(network, netlists=(swapped, *network.netlists[1:]))
 
-    folder = write_mlp(tmp_path / "net", WIDE)
     with pytest.raises(ToolError, match=r"the layer d0 \(netlist\) differs from the C simulation in \d+ of 1000"):
-        synthesize_open(folder, OpenSettings("vitis_hls"), wrong)
+        synthesize_open(fresh, OpenSettings("vitis_hls"), wrong)
 
 
-def test_what_has_no_netlist_is_said_and_has_no_number(tmp_path: Path) -> None:
+def test_what_has_no_netlist_is_said_and_has_no_number(fresh: Path) -> None:
     def partly(project: Path, design: Design, folder: Path) -> Network:
         network = from_design(project, design, folder)
         return replace(network, netlists=network.netlists[:-1], refused={"d1": "an instruction fdiv"})
 
-    folder = write_mlp(tmp_path / "net", WIDE)
-    result = synthesize_open(folder, OpenSettings("vitis_hls"), partly)
+    result = synthesize_open(fresh, OpenSettings("vitis_hls"), partly)
     (missing,) = result.not_synthesized
     assert (missing.name, missing.reason) == ("d1", "an instruction fdiv")
     assert missing.used is None
@@ -231,16 +237,15 @@ def test_the_command_shows_estimated_against_synthesized(
 
 
 def test_a_dry_run_prints_the_plan_and_runs_nothing(
-    tmp_path: Path, front: None, capsys: pytest.CaptureFixture[str]
+    fresh: Path, front: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = write_mlp(tmp_path / "net", WIDE)
-    assert cli("synth", str(folder), "--dry-run", "--verilator") == 0
+    assert cli("synth", str(fresh), "--dry-run", "--verilator") == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("netlists:", "d0/yosys:", "simulation:", "verilog:", "libyosys", "dsp.json"))
-    assert cli("synth", str(folder), "--dry-run", "--format", "json") == 0
+    assert cli("synth", str(fresh), "--dry-run", "--format", "json") == 0
     steps = {step["name"]: step for step in json.loads(capsys.readouterr().out)}
     assert steps["d1/yosys"]["after"] == ["netlists"]
-    assert not (folder / "fpgaprune").exists()
+    assert not (fresh / "fpgaprune" / "synth").exists()
 
 
 @pytest.mark.parametrize(
