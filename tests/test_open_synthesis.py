@@ -110,6 +110,7 @@ def test_compare_reads_the_report_of_open_synthesis(project: Path) -> None:
     assert found.verdict is Verdict.AGREES
 
 
+@pytest.mark.slow
 def test_full_depth_counts_luts_and_flip_flops(project: Path) -> None:
     result = synthesize(project, depth=Depth.FULL)
     used = result.report.used
