@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Event
 
@@ -17,6 +18,8 @@ _SHOWN_CHARACTERS = 1000
 _KEPT_BYTES = 1_000_000
 _MOST_BYTES = 200_000_000
 _POLL_SECONDS = 0.25
+# For functions that run programs but are not told of it: what ends those programs early.
+STOP: ContextVar[Event | None] = ContextVar("stop", default=None)
 
 
 def run_program(
@@ -33,8 +36,8 @@ def run_program(
 
     All it prints is kept in the file `log` of that folder. `environment` replaces this process's own. Raises ToolError
     (starting with `what`) when it cannot be started, fails, crashes, takes longer than `timeout_seconds`, prints
-    without end, or when `stop` is set by another thread. Its whole process group is ended then, and on an interrupt;
-    whatever it left running is ended too.
+    without end, or when `stop` (by default the context's `STOP`) is set by another thread. Its whole process group is
+    ended then, and on an interrupt; whatever it left running is ended too.
     """
     printed_to = folder / log
     with printed_to.open("wb") as stream:
@@ -52,7 +55,7 @@ def run_program(
             message = f"{what} could not be started: {error}"
             raise ToolError(message) from error
         try:
-            code = _wait(process, what, printed_to, timeout_seconds, stop)
+            code = _wait(process, what, printed_to, timeout_seconds, stop or STOP.get())
         finally:
             _end(process)
     printed = _read_end(printed_to)

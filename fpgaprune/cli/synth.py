@@ -77,9 +77,10 @@ def run(
     Needs no licence: clang compiles the C++, Yosys maps it. Every step keeps its command, log and output below
     fpgaprune/synth in the project; what is unchanged is not run again.
 
-    Exit code 1 where a layer's DSPs are not those estimated, or AMD's report disagrees with the estimate.
+    Exit code 1 where a layer's DSPs are not those estimated or its multipliers more than its weights need, or AMD's
+    report disagrees with the estimate.
     """
-    chosen = tool or (SynthTool.VITIS if is_installed("vitis_hls") else SynthTool.OPEN)
+    chosen = tool or _default_tool(wants_open=bool(depth or rules or verilator))
     _refuse_foreign_options(chosen, depth=depth, rules=rules, stage=stage, verilator=verilator, cosim=cosim)
     if chosen is SynthTool.OPEN:
         settings = OpenSettings(rules, part, depth or Depth.DSP, jobs, verilator)
@@ -88,7 +89,7 @@ def run(
             return
         result = synthesize_open(project, settings, find_front_end(), watch=_watch)
         emit(form, open_synthesis_sheet(result), result.json)
-        if result.disagreeing:
+        if result.disagreeing or result.breaking:
             raise typer.Exit(1)
         return
     default = AmdStage.CSYNTH if chosen is SynthTool.VITIS else AmdStage.VSYNTH
@@ -97,6 +98,12 @@ def run(
         _show_plan(amd_plan(project, asked), form)
         return
     _finish_amd(synthesize_amd(project, asked, watch=_watch), form)
+
+
+def _default_tool(*, wants_open: bool) -> SynthTool:
+    """AMD's C synthesis where one of its tools is installed and nothing of open synthesis is asked for."""
+    amd = not wants_open and (is_installed("vitis_hls") or is_installed("vivado_hls"))
+    return SynthTool.VITIS if amd else SynthTool.OPEN
 
 
 def _finish_amd(found: AmdSynthesis, form: Format) -> None:

@@ -1,6 +1,6 @@
 """Synthesis by AMD's tools: run what is not done yet, read the reports, hold C synthesis to the estimate."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,5 +76,20 @@ def synthesize_amd(project: Path, settings: AmdSettings, *, watch: Watcher | Non
         message = f"{failed[0].error}; the log is in {plan.folder / failed[0].step.folder}, finished steps are kept"
         raise ToolError(message)
     paths = report_paths(plan)
-    reports = tuple(read_report(path) for path in paths.values())
-    return AmdSynthesis(reports, compare_project(project, paths[AmdStage.CSYNTH], part=settings.part))
+    reports = tuple(_read(files) for files in paths.values())
+    return AmdSynthesis(reports, compare_project(project, paths[AmdStage.CSYNTH][0], part=settings.part))
+
+
+def _read(paths: tuple[Path, ...]) -> SynthesisReport:
+    """A report, with what the timing report beside it says of the clock."""
+    report = read_report(paths[0])
+    for path in paths[1:]:
+        timing = read_report(path)
+        report = replace(
+            report,
+            clock_ns=timing.clock_ns,
+            clock_estimated_ns=timing.clock_estimated_ns,
+            wns_ns=timing.wns_ns,
+            notes=(*report.notes, *timing.notes),
+        )
+    return report

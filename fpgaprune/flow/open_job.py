@@ -17,7 +17,7 @@ from fpgaprune.read.project import read_project
 from fpgaprune.results import Estimate, LayerEstimate
 from fpgaprune.synth.open.lanes import MultiplexedLayer, multiplexed_layer
 from fpgaprune.synth.open.layers import LayerModule, module_name, module_of_lanes, module_of_netlist
-from fpgaprune.synth.open.network import remove_dead
+from fpgaprune.synth.open.network import Element, elements, remove_dead
 from fpgaprune.synth.open.storage import Network
 from fpgaprune.synth.open.yosys import Depth, target_of
 
@@ -127,7 +127,7 @@ def open_job(project: Path, settings: OpenSettings) -> OpenJob:
 
 def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule], dict[str, str]]:
     """A module for every layer that can be synthesized, and the reason for every other one, by the layer's name."""
-    pruned = remove_dead(network.netlists, network.results)
+    pruned = remove_dead(network.netlists, network.results, _read_elsewhere(job, network))
     netlists = {netlist.name: (netlist, unread) for netlist, unread in pruned}
     modules: dict[str, LayerModule] = {}
     reasons: dict[str, str] = {}
@@ -144,3 +144,20 @@ def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule
         except UnsupportedError as error:
             reasons[layer.name] = str(error)
     return modules, reasons
+
+
+def _read_elsewhere(job: OpenJob, network: Network) -> set[Element]:
+    """What layers without a netlist read of those with one: what the estimate thinks they read, else all of it."""
+    ports = {netlist.name: netlist.output_ports for netlist in network.netlists}
+    found: set[Element] = set()
+    for layer in job.design:
+        if layer.name in ports or layer.kind in NO_CODE:
+            continue
+        for name in layer.inputs:
+            source = job.design[name]
+            while source.name not in ports and source.kind in NO_CODE and source.inputs:
+                source = job.design[source.inputs[0]]
+            read = job.context.liveness.read.get(source.name)
+            places = elements(ports.get(source.name, ()))
+            found.update(place for n, place in enumerate(places) if read is None or n >= len(read) or read[n])
+    return found

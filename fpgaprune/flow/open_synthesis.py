@@ -5,15 +5,17 @@ depth a folder with one folder per layer (Verilog, script, log, counts) and the 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from fpgaprune.design import LayerSpec
 from fpgaprune.errors import ToolError
-from fpgaprune.flow.open_checks import check_multiplexed, check_verilog
+from fpgaprune.flow.open_checks import SAMPLES, check_simulation, check_verilog
 from fpgaprune.flow.open_job import NO_CODE, OpenJob, OpenSettings, build_modules, open_job
 from fpgaprune.read.report import save_report
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources, Stage, SynthesisReport
@@ -29,8 +31,10 @@ from fpgaprune.synth.sources import firmware_digest
 
 REPORT: Final = "report.json"
 NETLISTS: Final = "netlists.json.gz"
+CHECKED: Final = "checked.txt"
 _YOSYS_SECONDS: Final = {Depth.DSP: 900.0, Depth.FULL: 3600.0}
 _FRONT_SECONDS: Final = 900.0
+_CHECK_SECONDS: Final = 3600.0
 _COUNTS: Final = ("dsp", "lut", "ff", "bram_18k", "uram")
 _NO_TIMING: Final = (
     "open synthesis does not place, route or time: clock, latency and interval are not known; "
@@ -44,6 +48,7 @@ def plan_open(project: Path, settings: OpenSettings, front_end: FrontEnd) -> Pla
     yosys = find_yosys()
     first = _front_step(job, front_end)
     steps = [_layer_step(job, layer, yosys, {}) for layer in job.design if layer.kind not in NO_CODE]
+    steps += _check_steps(job, {})
     return Plan(job.folder, (first, *(replace(step, after=(first.name,)) for step in steps)))
 
 
@@ -65,12 +70,13 @@ def synthesize_open(
     steps = tuple(
         _layer_step(job, job.design[name], yosys, texts_of(module, pricing, target, settings.depth))
         for name, module in modules.items()
+        if module.module.outputs
     )
-    outcomes = execute(Plan(job.folder, steps), jobs=settings.jobs, watch=watch)
+    checking = _check_steps(job, modules) if modules else ()
+    # The checks first: the C simulation is built while Yosys runs.
+    outcomes = execute(Plan(job.folder, (*checking, *steps)), jobs=settings.jobs, watch=watch)
     _refuse_failures(outcomes)
-    checks = [check for check in (check_multiplexed(job, modules),) if check is not None]
-    if settings.verilator:
-        checks.append(check_verilog(list(modules.values())))
+    checks = [(job.folder / step.folder / CHECKED).read_text(encoding="utf-8").strip() for step in checking]
     layers = tuple(_row(job, layer, modules, reasons) for layer in job.design)
     report = _report(job, modules, layers)
     save_report(report, job.folder / job.place / REPORT)
@@ -124,6 +130,24 @@ def _layer_step(job: OpenJob, layer: LayerSpec, yosys: Yosys, texts: Mapping[str
     return yosys_step(layer.name, job.layer_place(layer), dict(texts), yosys, depth, timeout_seconds=seconds)
 
 
+def _check_steps(job: OpenJob, modules: Mapping[str, LayerModule]) -> tuple[Step, ...]:
+    """What is checked as steps, so that an unchanged layer is not checked again."""
+    made = sha256("".join(module.text for module in modules.values()).encode()).hexdigest() if modules else ""
+    facts = f"{firmware_digest(job.project)} {made} {SAMPLES}"
+
+    def step(name: str, what: str, check: Callable[[], str]) -> Step:
+        def write(folder: Path) -> None:
+            (folder / CHECKED).write_text(f"{check()}\n", encoding="utf-8")
+
+        where = job.place / f"check-{name}"
+        return Step(name, what, where, (CHECKED,), action=write, facts=facts, timeout_seconds=_CHECK_SECONDS)
+
+    checks = [step("simulation", "comparing all layers with the C simulation", partial(check_simulation, job, modules))]
+    if job.settings.verilator:
+        checks.append(step("verilog", "running the Verilog", partial(check_verilog, list(modules.values()))))
+    return tuple(checks)
+
+
 def _row(
     job: OpenJob, layer: LayerSpec, modules: Mapping[str, LayerModule], reasons: Mapping[str, str]
 ) -> LayerSynthesis:
@@ -133,13 +157,15 @@ def _row(
     used: Resources | None = None
     seconds: float | None = None
     notes = expected.notes
-    if module is not None:
+    if module is not None and not module.module.outputs:
+        used, notes = _nothing(job), ("synthesis removes all of it: nobody reads its outputs", *notes)
+    elif module is not None:
         used, _ = read_resources(folder, job.settings.depth)
         seconds = read_record(folder).get("seconds")
         if module.multiplexed is not None:
             notes = (f"{module.multiplexed.cycles} cycles on shared multipliers, built from its constants", *notes)
     elif reason is None:  # wires
-        used = Resources(dsp=0) if job.settings.depth is Depth.DSP else Resources(0, 0, 0, 0, 0)
+        used = _nothing(job)
     return LayerSynthesis(
         name=layer.name,
         kind=layer.kind.value,
@@ -156,6 +182,10 @@ def _row(
     )
 
 
+def _nothing(job: OpenJob) -> Resources:
+    return Resources(dsp=0) if job.settings.depth is Depth.DSP else Resources(0, 0, 0, 0, 0)
+
+
 def _report(job: OpenJob, modules: Mapping[str, LayerModule], layers: Sequence[LayerSynthesis]) -> SynthesisReport:
     """The report that `compare` reads; a total is None where a layer was not synthesized, and the notes say which."""
     missing = [layer for layer in layers if layer.reason is not None]
@@ -163,7 +193,7 @@ def _report(job: OpenJob, modules: Mapping[str, LayerModule], layers: Sequence[L
     parts = []
     for layer in layers:
         module = modules.get(layer.name)
-        if module is None or layer.used is None:
+        if module is None or layer.used is None or not module.module.outputs:
             continue
         _, version = read_resources(job.folder / job.layer_place(job.design[layer.name]), job.settings.depth)
         found = () if module.netlist is None else multipliers(module.netlist, min_digits=job.rules.free_digits + 1)
@@ -192,7 +222,7 @@ def _report(job: OpenJob, modules: Mapping[str, LayerModule], layers: Sequence[L
         used=total,
         available=job.device.available,
         modules=tuple(parts),
-        written=datetime.now().astimezone().replace(microsecond=0),
+        written=datetime.now().replace(microsecond=0),
         notes=tuple(notes),
         rules=job.rules.tool,
     )

@@ -82,6 +82,11 @@ class OpenSynthesis:
         return tuple(layer for layer in self.layers if layer.agrees is False)
 
     @property
+    def breaking(self) -> tuple[LayerSynthesis, ...]:
+        """Layers with more multipliers than their weights need."""
+        return tuple(layer for layer in self.layers if layer.keeps_promise is False)
+
+    @property
     def not_synthesized(self) -> tuple[LayerSynthesis, ...]:
         """Layers without a number."""
         return tuple(layer for layer in self.layers if layer.reason is not None)

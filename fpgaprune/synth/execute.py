@@ -13,7 +13,7 @@ from threading import Event
 from typing import Any
 
 from fpgaprune.errors import FpgapruneError, ToolError
-from fpgaprune.process import run_program
+from fpgaprune.process import STOP, run_program
 from fpgaprune.synth.plan import Plan, Step
 
 RECORD = "step.json"
@@ -150,6 +150,8 @@ class _Run:
                 environment=environment,
             )
         elif step.action is not None:
+            # Each step runs in a thread of the pool, whose context lasts: set anew for every step.
+            STOP.set(self.stop)
             step.action(folder)
 
 

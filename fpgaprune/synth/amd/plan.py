@@ -79,13 +79,16 @@ def plan_amd(
     )
 
 
-def report_paths(plan: Plan) -> dict[str, Path]:
-    """The report of each step of a plan by the step's name: C synthesis, co-simulation, utilization."""
-    found = {}
-    for step in plan:
-        report = next(name for name in step.outputs if name.endswith((".xml", ".rpt")))
-        found[step.name] = Path(os.path.normpath(plan.folder / step.folder / report))
-    return found
+def report_paths(plan: Plan) -> dict[str, tuple[Path, ...]]:
+    """The reports of each step of a plan by the step's name; Vivado's are utilization and timing, in this order."""
+    return {
+        step.name: tuple(
+            Path(os.path.normpath(plan.folder / step.folder / name))
+            for name in step.outputs
+            if name.endswith((".xml", ".rpt"))
+        )
+        for step in plan
+    }
 
 
 def _step(tool: AmdTool, name: str, what: str, outputs: tuple[str, ...], values: dict[str, str]) -> Step:

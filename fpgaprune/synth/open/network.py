@@ -3,7 +3,7 @@
 Layers are connected by the names of their ports: the arrays of the C++ top function.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,14 +14,17 @@ from fpgaprune.synth.open.netlist import Netlist, Node, Op, Port, bits
 Element = tuple[str, int]  # a port's name, and a place in it
 
 
-def remove_dead(netlists: Sequence[Netlist], results: Sequence[str]) -> tuple[tuple[Netlist, frozenset[int]], ...]:
+def remove_dead(
+    netlists: Sequence[Netlist], results: Sequence[str], also_read: Collection[Element] = ()
+) -> tuple[tuple[Netlist, frozenset[int]], ...]:
     """Each netlist without what synthesis of the whole network removes, with the outputs that nobody reads.
 
-    `netlists` are in the order of the calls; `results` are the ports that leave the network. Outputs that are not
-    read hold the constant 0. Constants travel forward first, and then not being read travels backward.
+    `netlists` are in the order of the calls; `results` are the ports that leave the network, and `also_read` is what
+    layers without a netlist read. Outputs that are not read hold the constant 0. Constants travel forward first, and
+    then not being read travels backward.
     """
     folded = _forward(netlists)
-    read: set[Element] = set()
+    read: set[Element] = set(also_read)
     ends = set(results)
     found: list[tuple[Netlist, frozenset[int]]] = []
     for netlist in reversed(folded):
