@@ -33,6 +33,7 @@ VERBS: Final[dict[str, str]] = {
     "audit": "Compare the model's constants, the graph's and the written project's.",
     "inspect": "Show the layers of a model or project: shapes, types, zeros.",
     "estimate": "Count the DSPs a model or project will need, from its weights.",
+    "synth": "Synthesize the generated C++, without a licence or by AMD's tools.",
     "compare": "Hold the estimate of a project against its synthesis reports.",
     "calibrate": "Fit a tool's thresholds to one's own synthesis reports.",
     "study": "Train, prune, generate and judge every variant of a study.",
