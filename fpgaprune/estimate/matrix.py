@@ -104,7 +104,7 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     if limit is None and reuse_factor > 1:
         zeros = layer.claimed_zeros if layer.claimed_zeros is not None else layer.zero_count
         limit = ceil(codes.size / reuse_factor) - zeros // reuse_factor
-    if layer.kind is LayerKind.DENSE and context.folds(layer):
+    if layer.kind is LayerKind.DENSE and context.folds(layer) and not layer.attributes.get("sparse_kernel"):
         codes = context.liveness.live_codes(layer, codes)
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
     constant = context.unrolls or not layer.attributes.get("store_weights_in_bram", False)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.csd import csd_digits
-from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.design import Design, LayerKind, LayerSpec
 from fpgaprune.errors import DesignError
+from fpgaprune.estimate.liveness import read_elements
 
 FREE_DIGITS = 2  # codes of so many signed digits are wires or one adder
 
@@ -122,6 +123,22 @@ def kernel_matrix(layer: LayerSpec) -> NDArray[np.int64]:
     places = np.arange(flat.size)
     matrix[places, places % channels] = flat
     return matrix
+
+
+def live_kernel_matrix(layer: LayerSpec, design: Design) -> NDArray[np.int64]:
+    """`kernel_matrix` without the products of neurons that no later layer of `design` reads.
+
+    Such a neuron meets zero weights only, by way of elementwise layers; whatever it holds, no output changes.
+    """
+    codes = kernel_matrix(layer)
+    if layer.kind is not LayerKind.DENSE:
+        return codes
+    read = read_elements(design)[layer.name]
+    if read.size != codes.shape[1] or read.all():
+        return codes
+    live = codes.copy()
+    live[:, ~read] = 0
+    return live
 
 
 def signed_bits(code: int) -> int:

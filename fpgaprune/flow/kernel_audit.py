@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fpgaprune.design import Design
-from fpgaprune.estimate.sparse_kernels import kernel_matrix
+from fpgaprune.estimate.sparse_kernels import live_kernel_matrix
 from fpgaprune.read.project.folder import ProjectFolder
 from fpgaprune.read.project.kernels import kernel_codes, read_kernel
 from fpgaprune.results.audit import AuditDifference
@@ -21,7 +21,7 @@ def kernel_differences(project: Path, written: Design) -> Iterator[AuditDifferen
             continue
         name = f"sparse_{layer.config.removeprefix('config')}"
         plan = read_kernel(folder, name, weight.precision.fraction, layer.reuse_factor or 1)
-        codes = kernel_matrix(layer)
+        codes = live_kernel_matrix(layer, written)
         looks = "weights against kernel"
         if (plan.n_in, plan.n_out) != codes.shape:
             expected, shape = (" x ".join(map(str, size)) for size in (codes.shape, (plan.n_in, plan.n_out)))

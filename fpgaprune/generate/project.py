@@ -17,7 +17,7 @@ from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.convert import convert
 from fpgaprune.generate.headers import correct_headers
 from fpgaprune.generate.inputs import InputSet
-from fpgaprune.generate.kernels import Kernels, attach_kernels, write_kernels
+from fpgaprune.generate.kernels import Kernels, attach_kernels, choose_kernels, with_latency, write_kernels
 from fpgaprune.generate.lower import lower
 from fpgaprune.generate.network import Network
 from fpgaprune.generate.planning import Plan, plan_types
@@ -60,7 +60,10 @@ def convert_network(model: Any, settings: GenerateSettings, inputs: InputSet, ou
     ranges = observe(model, network, inputs.arrays)
     plan = plan_types(network, ranges, settings, real_inputs=inputs.real)
     graph = convert(network, plan, settings, output)
-    kernels = attach_kernels(graph, settings)
+    choices = choose_kernels(graph, settings, network.nodes)
+    if choices.to_latency:
+        graph = convert(network, plan, with_latency(settings, choices.to_latency), output)
+    kernels = attach_kernels(graph, choices, settings.io_type)
     network.notes.extend(kernels.notes)
     return Converted(graph, network, plan, settings, inputs, points(network), kernels)
 
