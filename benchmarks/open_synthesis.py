@@ -51,6 +51,7 @@ class Row:
     lut: int | None
     agrees: bool
     seconds: float
+    cpu_seconds: float  # of Yosys, clang and the C simulation
     megabytes: int
 
 
@@ -89,9 +90,11 @@ def project(folder: Path, sizes: Sequence[int], bits: int, sparsity: float) -> P
 
 def measure(place: Path, bits: int, sparsity: float, rules: str, depth: Depth = Depth.DSP) -> Row:
     """Synthesize the project in `place`, and print its row."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     result = synthesize_open(place, OpenSettings(rules, depth=depth), find_front_end())
     seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     most = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     layers = result.layers
     used = result.report.used
@@ -111,6 +114,7 @@ def measure(place: Path, bits: int, sparsity: float, rules: str, depth: Depth = 
         and all(layer.agrees is True for layer in layers if layer.weights)
         and all(layer.multipliers == layer.allowed for layer in layers if layer.weights),
         seconds=round(seconds, 1),
+        cpu_seconds=round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
         megabytes=most // 1024,
     )
     print(", ".join(f"{name} {value}" for name, value in asdict(row).items()), flush=True)
