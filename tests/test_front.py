@@ -1,5 +1,6 @@
 """The front end of open synthesis: values with intervals, LLVM's instructions, whole layers, and the C++ types."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -216,7 +217,7 @@ def test_without_clang_the_error_says_what_would_work(monkeypatch: pytest.Monkey
 
 def test_broken_firmware_is_an_error_of_the_compiler(two: Path, tmp_path: Path) -> None:
     copied = tmp_path / "two"
-    subprocess.run(["cp", "-r", str(two), str(copied)], check=True)
+    shutil.copytree(two, copied)
     design = read_project(copied)
     header = copied / "firmware" / "defines.h"
     header.write_text(header.read_text() + "\n#error edited by hand\n")
