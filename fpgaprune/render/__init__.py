@@ -5,7 +5,7 @@ from fpgaprune.render.comparison import comparison_sheet
 from fpgaprune.render.design import design_json, design_sheet
 from fpgaprune.render.estimate import estimate_sheet
 from fpgaprune.render.sheet import Column, Row, Sheet, to_csv, to_markdown, to_text
-from fpgaprune.render.study import study_sheet
+from fpgaprune.render.study import study_layer_sheet, study_sheet
 
 __all__ = [
     "Column",
@@ -16,6 +16,7 @@ __all__ = [
     "design_json",
     "design_sheet",
     "estimate_sheet",
+    "study_layer_sheet",
     "study_sheet",
     "to_csv",
     "to_markdown",
