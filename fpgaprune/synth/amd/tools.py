@@ -67,11 +67,11 @@ def find_tool(name: str) -> AmdTool:
         if found is None:
             message = f"the environment variable {wanted.variable} asks for {asked!r}, which is not a program"
             raise ToolError(message)
-        return AmdTool(name, found, _version(found))
+        return AmdTool(name, found, version_of(found))
     for program in wanted.programs:
-        found = shutil.which(program) or _at_home(wanted, program)
+        found = locate(wanted, program)
         if found is not None:
-            return AmdTool(name, found, _version(found))
+            return AmdTool(name, found, version_of(found))
     homes = ", ".join(f"${home}/bin" for home in wanted.homes)
     message = (
         f"{' and '.join(wanted.programs)} not found: looked on the PATH and in {homes}; source AMD's settings64.sh, or "
@@ -89,7 +89,11 @@ def is_installed(name: str) -> bool:
     return True
 
 
-def _at_home(wanted: Wanted, program: str) -> str | None:
+def locate(wanted: Wanted, program: str) -> str | None:
+    """The path of `program`: on the PATH, else in the folders of AMD's settings scripts; None in neither."""
+    on_path = shutil.which(program)
+    if on_path is not None:
+        return on_path
     for variable in wanted.homes:
         home = os.environ.get(variable, "").strip()
         found = shutil.which(program, path=str(Path(home) / "bin")) if home else None
@@ -98,6 +102,6 @@ def _at_home(wanted: Wanted, program: str) -> str | None:
     return None
 
 
-def _version(path: str) -> str | None:
+def version_of(path: str) -> str | None:
     """AMD installs every version in a folder called by it."""
     return next((part for part in Path(path).parts if _VERSION.fullmatch(part)), None)

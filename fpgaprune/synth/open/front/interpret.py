@@ -217,6 +217,8 @@ class Machine:
         word = self.memory.read(address, size, kind.width if isinstance(kind, Integer) else 8 * size)
         if isinstance(kind, Real) and isinstance(word, int):
             return fractions.number(word, kind.width)
+        if isinstance(kind, Integer) and isinstance(word, float):
+            return fractions.image(word, kind.width)
         return word
 
 

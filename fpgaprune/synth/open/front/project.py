@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from fpgaprune.design import Design
+from fpgaprune.design import Design, LayerKind
 from fpgaprune.errors import ToolError, UnsupportedError
 from fpgaprune.read.project import LayerCall, read_calls
 from fpgaprune.read.project.source import Variable
@@ -18,6 +18,9 @@ from fpgaprune.synth.open.netlist import Netlist, Port
 from fpgaprune.synth.open.storage import Network
 
 _MOST_ELEMENTS: Final = 200_000
+_CONVOLUTIONS: Final = frozenset({
+    LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
+})  # fmt: skip
 
 
 def netlists_of(project: Path, design: Design, folder: Path) -> Network:
@@ -26,20 +29,40 @@ def netlists_of(project: Path, design: Design, folder: Path) -> Network:
     Raises ProjectError for what is no project, and ToolError when clang is missing or compiles none of it.
     """
     read = read_calls(project)
-    refused = {call.layer: _MEMORY for call in read.calls if call.in_memory}
-    calls = [call for call in read.calls if not call.in_memory]
+    refused = {call.layer: reason for call in read.calls if (reason := _reason_against(design, call)) is not None}
+    calls = [call for call in read.calls if call.layer not in refused]
     sizes = {variable.name: design[read.written_by[variable.name]].output_size for variable in _streams(calls)}
     made = wrappers(calls)
     netlists: list[Netlist] = []
     for wrapper, module in _modules(project, read.top, made, sizes, folder, refused):
         try:
-            netlists.append(_netlist(module, wrapper))
+            netlists.append(_netlist(module, wrapper, design))
         except UnsupportedError as error:
             refused[wrapper.call.layer] = str(error)
     return Network(tuple(netlists), read.results, refused)
 
 
 _MEMORY: Final = "its weights are ports of the top function (kept in memory), so no product has a known constant"
+
+
+def _reason_against(design: Design, call: LayerCall) -> str | None:
+    """Why the whole function of a layer is not the hardware that is made of it, where that is known beforehand."""
+    if call.in_memory:
+        return _MEMORY
+    layer = design[call.layer]
+    at_once = layer.parallelization_factor
+    if layer.kind in _CONVOLUTIONS and layer.positions > at_once:
+        return (
+            f"it computes {at_once} of its {layer.positions} positions at a time on the same multipliers, which cannot "
+            f"be synthesized yet; with parallelization factor {layer.positions} in io_parallel it can"
+        )
+    return None
+
+
+def _refuse_packets(design: Design, call: LayerCall, variable: Variable, packets: int) -> None:
+    if variable.is_stream and packets > 1 and design[call.layer].kind is not LayerKind.DENSE:
+        message = f"it takes {packets} packets of {variable.name} one after the other through the same hardware"
+        raise UnsupportedError(message)
 
 
 def _streams(calls: Sequence[LayerCall]) -> list[Variable]:
@@ -83,18 +106,18 @@ def _modules(
     return found
 
 
-def _netlist(module: Module, wrapper: Wrapper) -> Netlist:
+def _netlist(module: Module, wrapper: Wrapper, design: Design) -> Netlist:
     """Follow one layer."""
     builder = Builder()
     machine = Machine(module, builder)
     machine.start()
     call = wrapper.call
-    names = [variable.name for variable in (*call.reads, *call.writes)]
     ports, addresses = [], []
     number = 0
-    for place, name in enumerate(names):
-        port, size = _port(machine, wrapper.port(place), name)
-        block = machine.memory.block(name)
+    for place, variable in enumerate((*call.reads, *call.writes)):
+        port, size, lanes = _port(machine, wrapper.port(place), variable.name)
+        _refuse_packets(design, call, variable, port.size // lanes)
+        block = machine.memory.block(variable.name)
         if place < len(call.reads):
             for element in range(port.size):
                 value = builder.input(number, port.width, signed=port.signed)
@@ -115,15 +138,15 @@ def _netlist(module: Module, wrapper: Wrapper) -> Netlist:
     return builder.netlist(call.layer, found[: len(call.reads)], found[len(call.reads) :], roots)
 
 
-def _port(machine: Machine, name: str, variable: str) -> tuple[Port, int]:
-    """An array as a port, and the bytes of its elements."""
+def _port(machine: Machine, name: str, variable: str) -> tuple[Port, int, int]:
+    """An array as a port, the bytes of its numbers, and how many of them are in one packet."""
     address = machine.address(name)
     facts = [machine.memory.read(moved(address, 4 * number), 4, 32) for number in range(5)]
-    width, sign, size, _, count = (value if isinstance(value, int) else 0 for value in facts)
+    width, sign, size, lanes, count = (value if isinstance(value, int) else 0 for value in facts)
     if width < 1:
         message = f"{variable} is not of a fixed-point type"
         raise UnsupportedError(message)
     if not 0 < count <= _MOST_ELEMENTS:
         message = f"{variable} has {count} values, too many to be ports of one module"
         raise UnsupportedError(message)
-    return Port(variable, width, bool(sign), count), size
+    return Port(variable, width, bool(sign), count), size, lanes

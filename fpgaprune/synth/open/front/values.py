@@ -12,6 +12,7 @@ from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.netlist import COMPARISONS, Netlist, Node, Op, Port, bits, type_range, wrapped
 
 _DEEPEST_REFINEMENT: Final = 14
+_KEPT: Final = frozenset({Op.INPUT, Op.SHR, Op.SELECT})  # not constant for their interval alone, see _by_width
 _MIRRORED: Final = {Op.LT: Op.GT, Op.GT: Op.LT, Op.LE: Op.GE, Op.GE: Op.LE, Op.EQ: Op.EQ, Op.NE: Op.NE}
 _OPPOSITE: Final = {Op.LT: Op.GE, Op.GE: Op.LT, Op.GT: Op.LE, Op.LE: Op.GT, Op.EQ: Op.NE, Op.NE: Op.EQ}
 
@@ -46,7 +47,7 @@ class Builder:
         self._tables: dict[tuple[int, ...], int] = {}
 
     def _new(self, op: Op, arguments: tuple[Number, ...], low: int, high: int, number: int = 0) -> Number:
-        if low == high and op is not Op.INPUT:
+        if low == high and op not in _KEPT:
             return low
         names = tuple(a if isinstance(a, int) else (a.position,) for a in arguments)
         key = (op, names, number, (low, high) if op is Op.CAST else None)
@@ -156,6 +157,9 @@ class Builder:
             return self.shift_right(inner, more) if more >= 0 else self.shift_left(inner, -more)
         if value.op is Op.SHR:
             return self.shift_right(value.arguments[0], by + value.number)
+        least, most = _by_width(value)
+        if least >> by == most >> by:
+            return least >> by
         return self._new(Op.SHR, (value,), value.low >> by, value.high >> by, by)
 
     def logic(self, op: Op, a: Number, b: Number) -> Number:
