@@ -55,6 +55,12 @@ def change_constants(
     before = estimate_design(design, rules)
     importance = measure_importance(model, inputs.arrays)
     fixed = _fixed_layers(model, design)
+    if set(fixed) == {layer.name for layer in design if layer.weight is not None and _changeable(layer)}:
+        message = (
+            f"no layer has constants that can be changed on their own: those of {', '.join(fixed) or 'none'} come from "
+            "several kernels, are scaled by a quantizer (alpha), or take in a batch normalization"
+        )
+        raise ModelError(message)
     kept = model.get_weights()
     asked = replace(config, exclude=(*config.exclude, *fixed))  # type: ignore[type-var]  # configs are dataclasses
     allowance = config
