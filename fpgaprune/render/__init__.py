@@ -2,6 +2,7 @@
 
 from fpgaprune.render.calibration import calibration_sheet
 from fpgaprune.render.comparison import comparison_sheet
+from fpgaprune.render.compression import compression_sheet
 from fpgaprune.render.design import design_json, design_sheet
 from fpgaprune.render.estimate import estimate_sheet
 from fpgaprune.render.sheet import Column, Row, Sheet, to_csv, to_markdown, to_text
@@ -13,6 +14,7 @@ __all__ = [
     "Sheet",
     "calibration_sheet",
     "comparison_sheet",
+    "compression_sheet",
     "design_json",
     "design_sheet",
     "estimate_sheet",
