@@ -133,6 +133,15 @@ def test_loops_run_and_tables_become_memories() -> None:
     assert netlist.tables == ((7, -2, 0, 300),)
 
 
+def test_what_is_written_in_one_piece_is_copied_in_parts() -> None:
+    body = (
+        "  %m = alloca i32\n  %w = load i32, ptr %in\n  store i32 %w, ptr %m\n"
+        "  %h = getelementptr i8, ptr %m, i64 2\n  call void @llvm.memcpy.p0.p0.i64(ptr %out, ptr %h, i64 2, i1 false)"
+    )
+    data = np.array([[1, 2], [-3, -4], [300, -32768]])
+    np.testing.assert_array_equal(evaluate(followed(body, 2), data)[:, 0], data[:, 1])
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -257,6 +257,12 @@ class Memory:
         ]
         if not cells and source.block.zeroed:
             self.fill(target, size, 0)
+        before = self._cell_at(source.block, source.offset)
+        if (before is not None and before[0] < source.offset) or any(start + cell[0] > size for start, cell in cells):
+            for offset in range(size):  # parts of larger cells
+                byte = self.read(Pointer(source.block, source.offset + offset), 1, 8)
+                self.write(Pointer(target.block, target.offset + offset), 1, byte)
+            return
         for offset, (length, value) in cells:
             self.write(Pointer(target.block, target.offset + offset), length, value)
 
