@@ -15,7 +15,7 @@ export PYTHONNOUSERSITE := 1
 .PHONY: help demo test test-kernels lint format test-oldest lock clean environment
 
 help:
-	@echo "make demo         prune, generate, verify, compare and synthesize a small network, in a few minutes"
+	@echo "make demo         prune, generate, verify and compare a small network, in a few minutes"
 	@echo "make test         all checks and tests"
 	@echo "make test-kernels every layer kind, reuse factor, sparsity and io_type with sparse kernels"
 	@echo "make test-oldest  smoke run on TensorFlow 2.14.1 (skipped without Python 3.11)"
@@ -29,7 +29,6 @@ environment:
 
 demo: environment
 	@$(BIN)/fpgaprune study projects/digits_mlp -o build/digits_mlp
-	@$(BIN)/fpgaprune synth build/digits_mlp/12_bit_pruned/project
 
 test: lint
 	$(BIN)/python -m pytest -n 2 $(PYTEST)
