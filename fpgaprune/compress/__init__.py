@@ -11,8 +11,10 @@ from fpgaprune.compress.method import (
     prune,
     pruning_method,
 )
+from fpgaprune.compress.post_training import LAYER_LIMIT, has_widths, prune_smallest, requantized
 
 __all__ = [
+    "LAYER_LIMIT",
     "IterativeL1",
     "Progress",
     "PruneConfig",
@@ -20,7 +22,10 @@ __all__ = [
     "PruningDivergedError",
     "TrainingData",
     "config_type",
+    "has_widths",
     "prune",
+    "prune_smallest",
     "pruning_method",
+    "requantized",
     "split_validation",
 ]
