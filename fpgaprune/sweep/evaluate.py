@@ -21,7 +21,7 @@ from fpgaprune.generate.project import convert_network, observe_model
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.generate.type_rules import Range
 from fpgaprune.read.model import load_model
-from fpgaprune.results.estimate import Estimate
+from fpgaprune.results import Estimate, Expected
 from fpgaprune.results.sweep import PointResult, Recipe
 from fpgaprune.sweep.grid import Planned
 
@@ -130,15 +130,19 @@ class Evaluation:
 
 
 def _counted(point: PointResult, estimate: Estimate) -> PointResult:
-    fabric = {
-        name: None if (expected := getattr(estimate.fabric, name)) is None else expected.value
-        for name in ("lut", "ff", "latency_cycles", "ii")
-    }
+    fabric = estimate.fabric
     return replace(
         point,
         dsp_low=estimate.dsp.low,
         dsp_high=estimate.dsp.high,
+        lut=_value(fabric.lut),
+        ff=_value(fabric.ff),
+        latency_cycles=_value(fabric.latency_cycles),
+        ii=_value(fabric.ii),
         weights=sum(layer.weights for layer in estimate.layers),
         zeros=sum(layer.zeros for layer in estimate.layers),
-        **fabric,
     )
+
+
+def _value(expected: Expected | None) -> int | None:
+    return None if expected is None else expected.value
