@@ -95,8 +95,15 @@ def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None
     return Opened(study, sweep, data, model, planned(study, sweep, model, data), url)
 
 
-def run_sweep(opened: Opened, watcher: Watcher, *, jobs: int = 1, retry_failed: bool = False) -> SweepResult:
-    """Compute the points that are missing, `jobs` at a time; the result holds all.
+def run_sweep(
+    opened: Opened,
+    watcher: Watcher,
+    *,
+    jobs: int = 1,
+    retry_failed: bool = False,
+    computation: Computation | None = None,
+) -> SweepResult:
+    """Compute the points that are missing, `jobs` at a time or by `computation`; the result holds all.
 
     A point that fails is a record with its reason. Points that another sweep of the same study is computing are waited
     for, and taken over if it dies. Raises ToolError where the store or the workers fail; what was finished stays.
@@ -112,9 +119,7 @@ def run_sweep(opened: Opened, watcher: Watcher, *, jobs: int = 1, retry_failed: 
         watcher.points(len(found), len(opened.points))
         missing = len(opened.points) - len(found)
         if missing:
-            jobs = min(jobs, missing)
-            work: Computation = Inline(opened.job, opened.data) if jobs == 1 else Workers(opened.job, jobs)
-            with work:
+            with computation or _local(opened, min(jobs, missing)) as work:
                 _compute(opened, store, work, watcher)
             found = store.results(opened.points)
     return opened.result(found)
@@ -138,6 +143,10 @@ def find_point(opened: Opened, name: str) -> PointResult:
 def evaluation_of(opened: Opened) -> Evaluation:
     """What computes the sweep's points, loaded."""
     return Evaluation.of(opened.job, opened.data)
+
+
+def _local(opened: Opened, jobs: int) -> Computation:
+    return Inline(opened.job, opened.data) if jobs == 1 else Workers(opened.job, jobs)
 
 
 def _compute(opened: Opened, store: Store, work: Computation, watcher: Watcher) -> None:

@@ -139,7 +139,7 @@ class Store:
         """Record a claimed point; False where the claim was lost meanwhile, and the result is dropped."""
         columns = self.points.c
         mine = (columns.study == self.name, columns.digest == result.digest, columns.owner == self.owner)
-        values = {"state": _COMPLETE if result.is_complete else _FAILED, "record": _record(result)}
+        values = {"state": _COMPLETE if result.is_complete else _FAILED, "record": record_of(result)}
         with _sentences(), self.engine.begin() as link:
             done = link.execute(self.points.update().where(*mine, columns.state == _CLAIMED).values(**values))
             return bool(done.rowcount == 1)
@@ -164,8 +164,10 @@ class Store:
         shown = [trial.user_attrs.get("facts") for trial in self.study.get_trials(deepcopy=False)]
         known, columns = {json.dumps(facts) for facts in shown}, self.points.c
         query = self.points.select().where(columns.owner == self.owner, columns.published == 0)
+        with _sentences(), self.engine.connect() as link:
+            waiting = link.execute(query).all()
         with _sentences(), self.engine.begin() as link:
-            for row in link.execute(query).all():
+            for row in waiting:
                 if json.dumps(json.loads(row.record)) in known:
                     link.execute(self.points.update().where(columns.digest == row.digest).values(published=1))
 
@@ -193,6 +195,9 @@ def open_store(url: str, name: str) -> Store:
     with _sentences():
         keywords = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
         storage = optuna.storages.RDBStorage(url, engine_kwargs=keywords)
+        if url.startswith("sqlite"):
+            sql.event.listen(storage.engine, "connect", _write_ahead)
+            storage.engine.dispose()  # connections from before do not know it
         study = _again(partial(_optuna_study, storage, name))
         tables = sql.MetaData()
         points = sql.Table(
@@ -215,8 +220,15 @@ def open_store(url: str, name: str) -> Store:
     return Store(storage.engine, points, sweeps, study, name)
 
 
-def _record(result: PointResult) -> str:
+def record_of(result: PointResult) -> str:
+    """A finished point as the text that the store keeps."""
     return json.dumps({**result.facts(), "recipe": asdict(result.recipe)})
+
+
+def _write_ahead(link: Any, _: Any) -> None:
+    """SQLite with a write-ahead log: a killed process loses nothing, and commits need not wait for the disk."""
+    link.execute("PRAGMA journal_mode=WAL")
+    link.execute("PRAGMA synchronous=NORMAL")
 
 
 def _optuna_study(storage: Any, name: str) -> Any:
