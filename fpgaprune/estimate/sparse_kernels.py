@@ -5,9 +5,10 @@ nothing, a code of one or two canonical signed digits is a shift or a sum of two
 once. What is left is spread over `ceil(multiplied / reuse_factor)` multipliers.
 """
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -75,14 +76,18 @@ def plan_kernel(codes: NDArray[np.int64], reuse_factor: int, *, in_order: bool =
     free = tuple(p for p, n in zip(products, digits, strict=True) if n <= FREE_DIGITS)
     multiplied = [p for p, n in zip(products, digits, strict=True) if n > FREE_DIGITS]
     n_in, n_out = codes.shape
-    if reuse_factor == 1:
-        return KernelPlan(n_in, n_out, 1, free, tuple((p,) for p in multiplied), in_order=True)
+    plan = KernelPlan(n_in, n_out, 1, free, tuple((p,) for p in multiplied), in_order=True)
+    return plan if reuse_factor == 1 else share_multipliers(plan, reuse_factor, in_order=in_order)
+
+
+def share_multipliers(plan: KernelPlan, reuse_factor: int, *, in_order: bool) -> KernelPlan:
+    """The plan at another reuse factor."""
     # Products of one output side by side: a multiplier then serves few outputs, and few selections stand behind it.
-    multiplied.sort(key=lambda product: (product.outputs[0], product.input))
+    multiplied = sorted(itertools.chain(*plan.lanes), key=lambda product: (product.outputs[0], product.input))
     multipliers = ceil(len(multiplied) / reuse_factor)
     slots = ceil(len(multiplied) / multipliers) if multipliers else 0
     lanes = tuple(tuple(multiplied[n * slots : (n + 1) * slots]) for n in range(multipliers))
-    return KernelPlan(n_in, n_out, reuse_factor, free, lanes, in_order=in_order)
+    return replace(plan, reuse_factor=reuse_factor, lanes=lanes, in_order=in_order)
 
 
 def _merged(codes: NDArray[np.int64]) -> list[KernelProduct]:

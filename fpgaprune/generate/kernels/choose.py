@@ -83,6 +83,15 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
     return _whole(KernelChoices(chosen, tuple(notes)), design, origins)
 
 
+def kernel_candidates(graph: Any) -> frozenset[str]:
+    """Names of the layers of hls4ml's graph that can have a kernel."""
+    design = read_graph(graph)
+    able = (layer for layer in design if layer.weight is not None and _obstacle(layer) is None)
+    return frozenset(
+        layer.name for layer in able if obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type) is None
+    )
+
+
 def origin_of(name: str, names: Collection[str]) -> str:
     """The layer of the network that a node of hls4ml's graph belongs to: itself, or the separable it is half of."""
     for part in _PARTS:
