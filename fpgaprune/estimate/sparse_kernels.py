@@ -7,8 +7,8 @@ once. What is left is spread over `ceil(multiplied / reuse_factor)` multipliers.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -76,18 +76,18 @@ def plan_kernel(codes: NDArray[np.int64], reuse_factor: int, *, in_order: bool =
     free = tuple(p for p, n in zip(products, digits, strict=True) if n <= FREE_DIGITS)
     multiplied = [p for p, n in zip(products, digits, strict=True) if n > FREE_DIGITS]
     n_in, n_out = codes.shape
-    plan = KernelPlan(n_in, n_out, 1, free, tuple((p,) for p in multiplied), in_order=True)
-    return plan if reuse_factor == 1 else share_multipliers(plan, reuse_factor, in_order=in_order)
-
-
-def share_multipliers(plan: KernelPlan, reuse_factor: int, *, in_order: bool) -> KernelPlan:
-    """The plan at another reuse factor."""
-    # Products of one output side by side: a multiplier then serves few outputs, and few selections stand behind it.
-    multiplied = sorted(itertools.chain(*plan.lanes), key=lambda product: (product.outputs[0], product.input))
+    if reuse_factor == 1:
+        return KernelPlan(n_in, n_out, 1, free, tuple((p,) for p in multiplied), in_order=True)
+    multiplied.sort(key=_by_output)
     multipliers = ceil(len(multiplied) / reuse_factor)
     slots = ceil(len(multiplied) / multipliers) if multipliers else 0
-    lanes = tuple(tuple(multiplied[n * slots : (n + 1) * slots]) for n in range(multipliers))
-    return replace(plan, reuse_factor=reuse_factor, lanes=lanes, in_order=in_order)
+    lanes = tuple(tuple(multiplied[n : n + slots]) for n in range(0, len(multiplied), slots)) if slots else ()
+    return KernelPlan(n_in, n_out, reuse_factor, free, lanes, in_order=in_order)
+
+
+def _by_output(product: KernelProduct) -> tuple[int, int]:
+    """Products of one output side by side: a multiplier then serves few outputs, with few selections behind it."""
+    return product.outputs[0], product.input
 
 
 def _merged(codes: NDArray[np.int64]) -> list[KernelProduct]:
@@ -159,13 +159,49 @@ def lane_bits(lane: tuple[KernelProduct, ...]) -> int:
 def kernel_attributes(plan: KernelPlan) -> dict[str, int | str | bool]:
     """What a design says of a layer with such a kernel; `kernel_bits` counts multipliers by the width of constants."""
     widths = Counter(lane_bits(lane) for lane in plan.lanes)
+    return _attributes(plan.multipliers, plan.multiplied, len(plan.free), sorted(widths.items()))
+
+
+def _attributes(
+    multipliers: int, products: int, shifts: int, widths: Iterable[tuple[int, int]]
+) -> dict[str, int | str | bool]:
     return {
         "sparse_kernel": True,
-        "kernel_multipliers": plan.multipliers,
-        "kernel_products": plan.multiplied,
-        "kernel_shifts": len(plan.free),
-        "kernel_bits": " ".join(f"{count}x{bits}" for bits, count in sorted(widths.items())),
+        "kernel_multipliers": multipliers,
+        "kernel_products": products,
+        "kernel_shifts": shifts,
+        "kernel_bits": " ".join(f"{count}x{bits}" for bits, count in widths),
     }
+
+
+@dataclass(frozen=True)
+class KernelCounts:
+    """What decides the cost of a layer's kernel at any reuse factor, without the kernel itself.
+
+    `bits` holds the bits of each product's constant in the order in which multipliers take them.
+    """
+
+    bits: NDArray[np.int64]
+    shifts: int
+
+    @classmethod
+    def of(cls, codes: NDArray[np.int64]) -> "KernelCounts":
+        """The counts for `codes` (inputs, outputs)."""
+        plan = plan_kernel(codes, 1)
+        multiplied = sorted(itertools.chain(*plan.lanes), key=_by_output)
+        return cls(np.array([signed_bits(product.code) for product in multiplied], dtype=np.int64), len(plan.free))
+
+    def multipliers(self, reuse_factor: int) -> int:
+        """Multipliers at a reuse factor."""
+        return ceil(self.bits.size / reuse_factor)
+
+    def attributes(self, reuse_factor: int) -> dict[str, int | str | bool]:
+        """What `kernel_attributes` says of the plan at this reuse factor."""
+        multipliers = self.multipliers(reuse_factor)
+        slots = ceil(self.bits.size / multipliers) if multipliers else 1
+        widest = np.maximum.reduceat(self.bits, np.arange(0, self.bits.size, slots)) if multipliers else self.bits
+        widths, counts = np.unique(widest, return_counts=True)
+        return _attributes(multipliers, self.bits.size, self.shifts, zip(widths.tolist(), counts.tolist(), strict=True))
 
 
 def multipliers_by_bits(text: str) -> Iterator[tuple[int, int]]:

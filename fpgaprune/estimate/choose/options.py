@@ -14,15 +14,7 @@ from fpgaprune.estimate.fabric.schedule import Clock, build_clock
 from fpgaprune.estimate.fabric.structure import LayerFabric
 from fpgaprune.estimate.network import build_estimate_context, estimate_layer
 from fpgaprune.estimate.rules import MappingRules
-from fpgaprune.estimate.sparse_kernels import (
-    KernelPlan,
-    kernel_attributes,
-    kernel_matrix,
-    live_kernel_matrix,
-    plan_kernel,
-    share_multipliers,
-)
-from fpgaprune.fixed_point import Overflow
+from fpgaprune.estimate.sparse_kernels import KernelCounts, kernel_matrix, live_kernel_matrix
 
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 MATRICES = frozenset({LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D, *_DEPTHWISE})
@@ -60,7 +52,7 @@ class Pricer:
     context: Context
     clock: Clock
     model: FabricModel
-    plans: dict[str, KernelPlan] = field(default_factory=dict)
+    kernels: dict[str, KernelCounts] = field(default_factory=dict)
 
     @classmethod
     def of(cls, design: Design, rules: MappingRules, device: Device) -> "Pricer":
@@ -86,13 +78,18 @@ class Pricer:
 
     def kernel(self, layer: LayerSpec, reuse_factor: int) -> LayerSpec:
         """The layer with a sparse kernel."""
-        plan = self.plans.get(layer.name)
-        if plan is None:
-            plan = self.plans[layer.name] = plan_kernel(live_kernel_matrix(layer, self.design), 1)
-        sums = layer.accumulator_precision
-        in_order = sums is not None and sums.overflow is not Overflow.WRAP
-        shared = plan if reuse_factor == 1 else share_multipliers(plan, reuse_factor, in_order=in_order)
-        return replace(layer, attributes={**layer.attributes, **kernel_attributes(shared)})
+        return replace(layer, attributes={**layer.attributes, **self.counts(layer).attributes(reuse_factor)})
+
+    def counts(self, layer: LayerSpec) -> KernelCounts:
+        """What a sparse kernel of the layer would hold."""
+        if layer.name not in self.kernels:
+            self.kernels[layer.name] = KernelCounts.of(live_kernel_matrix(layer, self.design))
+        return self.kernels[layer.name]
+
+    def gains(self, layer: LayerSpec) -> bool:
+        """Whether a sparse kernel needs fewer multipliers than the limit hls4ml would state for the layer."""
+        limit, reuse_factor = layer.multiplier_limit or 0, layer.reuse_factor or 1
+        return reuse_factor > 1 and self.counts(layer).multipliers(reuse_factor) < max(1, limit)
 
 
 def options_of(
@@ -104,6 +101,8 @@ def options_of(
         for reuse_factor in _reuse_factors(group, strategy, fixed, streams=pricer.context.streams):
             layers = tuple(_built(layer, strategy, reuse_factor) for layer in group)
             if sparse:
+                if fixed.sparse_kernel is None and not any(pricer.gains(layer) for layer in layers):
+                    continue
                 layers = tuple(pricer.kernel(layer, reuse_factor) for layer in layers)
             option = pricer.priced(Option(strategy, reuse_factor, sparse, layers))
             if option is not None:
