@@ -49,7 +49,7 @@ def test_the_text_is_read_back(tmp_path: Path, reuse_factor: int, *, in_order: b
     codes = np.random.default_rng(1).integers(-100, 100, (9, 7)) * (np.random.default_rng(2).random((9, 7)) > 0.5)
     plan = plan_kernel(codes, reuse_factor, in_order=in_order)
     (tmp_path / "firmware" / "kernels").mkdir(parents=True)
-    text = kernel_text(plan, "2", "A layer.", 6)
+    text = kernel_text(plan, "sparse_2", "A layer.", 6)
     (tmp_path / "firmware" / "kernels" / "sparse_2.h").write_text(text)
     found = read_kernel(ProjectFolder(tmp_path), "sparse_2", 6, reuse_factor)
     np.testing.assert_array_equal(kernel_codes(found), codes)

@@ -7,7 +7,7 @@ once. What is left is spread over `ceil(multiplied / reuse_factor)` multipliers.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -19,6 +19,7 @@ from fpgaprune.design import Design, LayerKind, LayerSpec
 from fpgaprune.errors import DesignError
 from fpgaprune.estimate.liveness import read_elements
 
+RECURRENT = frozenset({LayerKind.LSTM, LayerKind.GRU})
 FREE_DIGITS = 2  # codes of so many signed digits are wires or one adder
 
 
@@ -110,16 +111,27 @@ def _merged(codes: NDArray[np.int64]) -> list[KernelProduct]:
     return found
 
 
-def kernel_matrix(layer: LayerSpec) -> NDArray[np.int64]:
+def kernel_parameters(layer: LayerSpec) -> tuple[str, ...]:
+    """Names of the matrices of a layer, each with a kernel of its own: two for recurrent layers, else one."""
+    wanted = ("weight", "recurrent_weight") if layer.kind in RECURRENT else ("weight",)
+    return tuple(name for name in wanted if name in layer.parameters)
+
+
+def kernel_names(layer: LayerSpec, index: str) -> tuple[str, ...]:
+    """Classes of the kernels of a layer with that number, in the order of `kernel_parameters`."""
+    return (f"sparse_{index}_1", f"sparse_{index}_2") if layer.kind in RECURRENT else (f"sparse_{index}",)
+
+
+def kernel_matrix(layer: LayerSpec, name: str = "weight") -> NDArray[np.int64]:
     """The codes of a layer as (inputs, outputs) of one product of a vector; raises DesignError without weights.
 
     A convolution's inputs are those of one window. A depthwise one (depth multiplier 1) reads channel c for output c
     alone, so its matrix is zero elsewhere.
     """
-    if layer.weight is None:
+    if name not in layer.parameters:
         message = f"layer {layer.name!r} has no weights for a kernel"
         raise DesignError(message)
-    codes = layer.weight.codes
+    codes = layer.parameters[name].codes
     if layer.kind not in {LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D}:
         return codes.reshape(-1, codes.shape[-1])
     channels = codes.shape[-2]
@@ -130,12 +142,12 @@ def kernel_matrix(layer: LayerSpec) -> NDArray[np.int64]:
     return matrix
 
 
-def live_kernel_matrix(layer: LayerSpec, design: Design) -> NDArray[np.int64]:
+def live_kernel_matrix(layer: LayerSpec, design: Design, name: str = "weight") -> NDArray[np.int64]:
     """`kernel_matrix` without the products of neurons that no later layer of `design` reads.
 
     Such a neuron meets zero weights only, by way of elementwise layers; whatever it holds, no output changes.
     """
-    codes = kernel_matrix(layer)
+    codes = kernel_matrix(layer, name)
     if layer.kind is not LayerKind.DENSE:
         return codes
     read = read_elements(design)[layer.name]
@@ -160,6 +172,13 @@ def kernel_attributes(plan: KernelPlan) -> dict[str, int | str | bool]:
     """What a design says of a layer with such a kernel; `kernel_bits` counts multipliers by the width of constants."""
     widths = Counter(lane_bits(lane) for lane in plan.lanes)
     return _attributes(plan.multipliers, plan.multiplied, len(plan.free), sorted(widths.items()))
+
+
+def layer_attributes(plans: Sequence[KernelPlan]) -> dict[str, int | str | bool]:
+    """`kernel_attributes` of all kernels of a layer; those of a recurrent layer's second matrix as `recurrent_…`."""
+    first = kernel_attributes(plans[0]) if plans else {}
+    more = kernel_attributes(plans[1]) if len(plans) > 1 else {}
+    return first | {f"recurrent_{name}": value for name, value in more.items()}
 
 
 def _attributes(

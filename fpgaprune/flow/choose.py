@@ -11,7 +11,7 @@ from fpgaprune.estimate.choose import Fixed, choose_within
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.kernels import kernel_candidates, origin_of
 from fpgaprune.generate.project import convert_network
-from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
+from fpgaprune.generate.settings import GenerateSettings, SparseKernels
 from fpgaprune.results import DesignChoice, Limits
 
 
@@ -47,11 +47,8 @@ def choose_settings(model: Any, settings: GenerateSettings, inputs: InputSet) ->
 
 
 def _plain(settings: GenerateSettings) -> GenerateSettings:
-    """What decides types and shapes, and nothing that is still to be chosen."""
-    layers = {
-        name: LayerSettings(precision=asked.precision, parallelization_factor=asked.parallelization_factor)
-        for name, asked in settings.layers.items()
-    }
+    """What is settled, with the fastest of everything that is still to be chosen."""
+    layers = {name: replace(asked, sparse_kernels=None) for name, asked in settings.layers.items()}
     return replace(
         settings,
         strategy=Strategy.LATENCY,
