@@ -37,3 +37,40 @@ def csd_terms(code: int) -> tuple[tuple[int, int], ...]:
         rest >>= 1
         shift += 1
     return tuple(terms)
+
+
+def nearest_with_digits(codes: ArrayLike, digits: int, bits: int | None = None) -> NDArray[np.int64]:
+    """The nearest integers with at most `digits` nonzero canonical signed digits, same shape.
+
+    With `bits`, results stay within -2**bits .. 2**bits - 1, where the codes must lie. Codes must lie within +-2**60.
+
+    Exact: between 2**n and 2**(n+1), which have one digit themselves, the leading digit of the nearest is one of the
+    two, and the rest is the nearest to what is left with one digit less.
+    """
+    code = np.asarray(codes, dtype=np.int64)
+    result = code.copy()
+    if bits is not None and digits == 1:
+        # 2**bits has one digit but no place; -2**bits has.
+        magnitude = np.minimum(_nearest(np.abs(code), 1), np.where(code < 0, 1 << bits, (1 << bits) >> 1))
+        return np.asarray(np.sign(code) * magnitude, dtype=np.int64)
+    hard = csd_digits(code) > digits
+    nearest = np.sign(code[hard]) * _nearest(np.abs(code[hard]), digits)
+    if bits is not None:
+        nearest = np.minimum(nearest, (1 << bits) - 1)  # 2**bits - 1 has two digits
+    result[hard] = nearest
+    return result
+
+
+def _nearest(magnitude: NDArray[np.int64], digits: int) -> NDArray[np.int64]:
+    """`nearest_with_digits` of nonnegative numbers."""
+    if digits <= 0 or not magnitude.size:
+        return np.zeros_like(magnitude)
+    result = magnitude.copy()
+    hard = csd_digits(magnitude) > digits
+    rest = magnitude[hard]
+    below = np.int64(1) << (np.frexp(rest.astype(np.float64))[1].astype(np.int64) - 1)
+    below = np.where(below > rest, below >> 1, below)  # double precision rounds codes of more than 53 bits up
+    from_below = below + _nearest(rest - below, digits - 1)
+    from_above = 2 * below - _nearest(2 * below - rest, digits - 1)
+    result[hard] = np.where(np.abs(from_above - rest) < np.abs(from_below - rest), from_above, from_below)
+    return result

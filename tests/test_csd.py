@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpgaprune.csd import csd_digits, csd_terms
+from fpgaprune.csd import csd_digits, csd_terms, nearest_with_digits
 
 CODES = st.integers(-(2**60), 2**60)
 
@@ -45,3 +45,30 @@ def test_the_shape_is_kept(shape: tuple[int, ...]) -> None:
 def test_the_smallest_codes_of_three_digits() -> None:
     digits = csd_digits(np.arange(32))
     assert np.flatnonzero(digits >= 3).tolist() == [11, 13, 19, 21, 22, 23, 25, 26, 27, 29]
+
+
+@pytest.mark.parametrize("digits", range(5))
+def test_the_nearest_code_with_few_digits_is_the_nearest_of_all(digits: int) -> None:
+    codes = np.arange(-512, 512)
+    allowed = np.arange(-1024, 1025)
+    allowed = allowed[csd_digits(allowed) <= digits]
+    found = nearest_with_digits(codes, digits)
+    distance = np.abs(codes[:, None] - allowed).min(axis=1)
+    assert (csd_digits(found) <= digits).all()
+    assert np.array_equal(np.abs(found - codes), distance)
+    inside = allowed[(allowed >= -512) & (allowed < 512)]
+    held = nearest_with_digits(codes, digits, bits=9)
+    assert np.isin(held, inside).all()
+    assert np.array_equal(np.abs(held - codes), np.abs(codes[:, None] - inside).min(axis=1))
+
+
+@given(CODES, st.integers(0, 32))
+def test_rounding_to_digits_leaves_what_has_them(code: int, digits: int) -> None:
+    found = int(nearest_with_digits(code, digits))
+    assert int(csd_digits(found)) <= digits
+    assert found == -int(nearest_with_digits(-code, digits))
+    if int(csd_digits(code)) <= digits:
+        assert found == code
+    else:
+        closer = [2**n for n in range(61)] if digits else [0]
+        assert abs(found - abs(code) * (1 if code > 0 else -1)) <= min(abs(abs(code) - c) for c in closer)

@@ -27,12 +27,14 @@ from fpgaprune import __version__
 from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 
 VERBS: Final[dict[str, str]] = {
+    "prune": "Remove or cheapen weights, and say what that saves.",
     "generate": "Write a verified HLS project from a Keras or QKeras model.",
     "verify": "Run a project's C simulation against its model.",
     "emulate": "Compute what a project computes, bit for bit, without compiling it.",
     "audit": "Compare the model's constants, the graph's and the written project's.",
     "inspect": "Show the layers of a model or project: shapes, types, zeros.",
     "estimate": "Count the DSPs a model or project will need, from its weights.",
+    "synth": "Synthesize the generated C++, without a licence or by AMD's tools.",
     "compare": "Hold the estimate of a project against its synthesis reports.",
     "calibrate": "Fit a tool's thresholds to one's own synthesis reports.",
     "study": "Train, prune, generate and judge every variant of a study.",

@@ -48,6 +48,11 @@ class EpochProgress:
         """Stop drawing, whatever happened."""
         self._bar.stop()
 
+    @property
+    def drawn(self) -> bool:
+        """Whether a bar shows; else only what is said."""
+        return bool(self._console.is_terminal)
+
     def begin(self, what: str) -> None:
         """A new stage: the bar starts again."""
         if not self._console.is_terminal:

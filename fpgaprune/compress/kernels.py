@@ -77,8 +77,9 @@ def find_kernels(model: Any) -> tuple[Kernel, ...]:
 def select_kernels(kernels: Sequence[Kernel], exclude: Sequence[str]) -> tuple[Kernel, ...]:
     """The trainable kernels that no pattern excludes.
 
-    A pattern is a layer's name or `layer/parameter`, with `*`, `?` and `[...]` as in file names. Raises ConfigError
-    for a pattern that matches nothing, and when nothing is left.
+    A pattern is a layer's name or `layer/parameter`, with `*`, `?` and `[...]` as in file names, or `type:` and the
+    class of a layer, such as `type:Conv2D` (QConv2D too). Raises ConfigError for a pattern that matches nothing, and
+    when nothing is left.
     """
     for pattern in exclude:
         if not any(_matches(kernel, pattern) for kernel in kernels):
@@ -156,4 +157,8 @@ def _already(kernel: Kernel, seen: set[int]) -> bool:
 
 
 def _matches(kernel: Kernel, pattern: str) -> bool:
+    kind, colon, wanted = pattern.partition(":")
+    if colon and kind == "type":
+        name = type(kernel.owner).__name__.lower().removesuffix("cell")
+        return any(fnmatchcase(each, wanted.strip().lower()) for each in (name, name.removeprefix("q")))
     return fnmatchcase(kernel.layer, pattern) or fnmatchcase(kernel.name, pattern)

@@ -35,6 +35,80 @@ def remove_smallest(
     return tuple(part.reshape(mask.shape) for part, mask in zip(parts, masks, strict=True))
 
 
+def remove_smallest_in_each(
+    kernels: Sequence[Kernel], masks: Sequence[Mask], sparsity: float, layer_limit: float
+) -> tuple[Mask, ...]:
+    """`remove_smallest`, the same fraction of every kernel."""
+    pairs = zip(kernels, masks, strict=True)
+    return tuple(remove_smallest([kernel], [mask], sparsity, layer_limit)[0] for kernel, mask in pairs)
+
+
+def keep_n_of_m(kernels: Sequence[Kernel], masks: Sequence[Mask], n: int, m: int) -> tuple[Mask, ...]:
+    """Masks that keep the `n` largest of every `m` weights of one output, counted along its inputs.
+
+    Of a last group of fewer than `m`, `n / m` of them rounded down stay, but one of a kernel with no other group.
+    Example: n = 2, m = 4 on a dense kernel of 6 inputs: 2 of inputs 0..3 and 1 of inputs 4, 5 for every output.
+    """
+    return tuple(_n_of_m(kernel, mask, n, m) for kernel, mask in zip(kernels, masks, strict=True))
+
+
+def _n_of_m(kernel: Kernel, mask: Mask, n: int, m: int) -> Mask:
+    size = np.abs(kernel.quantized()).reshape(-1, mask.shape[-1])
+    finer = np.abs(kernel.values()).reshape(size.shape)
+    kept = mask.reshape(size.shape)
+    keep = np.zeros(size.shape, dtype=np.bool_)
+    for start in range(0, len(size), m):
+        group = slice(start, start + m)
+        count = n if start + m <= len(size) else n * (len(size) - start) // m
+        count = max(count, 1) if start == 0 else count
+        order = np.lexsort((finer[group], size[group], kept[group]), axis=0)
+        np.put_along_axis(keep[group], order[len(order) - count :], values=True, axis=0)
+    return (keep & kept).reshape(mask.shape)
+
+
+def remove_smallest_blocks(
+    kernels: Sequence[Kernel],
+    masks: Sequence[Mask],
+    sparsity: float,
+    layer_limit: float,
+    block: tuple[int, int],
+) -> tuple[Mask, ...]:
+    """Masks that remove whole blocks of (inputs, outputs), the smallest mean magnitudes over all kernels first.
+
+    At least `ceil(sparsity * weights)` weights are removed, in blocks of those of the kernel as (inputs, outputs);
+    blocks at its edges are smaller. What was removed stays removed, and no kernel loses its last block.
+    """
+    means, sizes, owners, labels = [], [], [], []
+    for index, (kernel, mask) in enumerate(zip(kernels, masks, strict=True)):
+        magnitude = np.where(mask, np.abs(kernel.values()), 0.0).reshape(-1, mask.shape[-1])
+        rows, columns = (np.arange(size) // step for size, step in zip(magnitude.shape, block, strict=True))
+        label = rows[:, np.newaxis] * (columns[-1] + 1) + columns
+        size = np.bincount(label.ravel())
+        means.append(np.bincount(label.ravel(), magnitude.ravel()) / size)
+        sizes.append(size)
+        owners.append(np.full(size.size, index))
+        labels.append(label)
+    size, owner = np.concatenate(sizes), np.concatenate(owners)
+    order = np.argsort(np.concatenate(means), kind="stable")
+    limits = np.array([max(layer_limit, sparsity) * kernel.size for kernel in kernels])
+    removed = np.zeros(size.size, dtype=np.bool_)
+    lost, wanted = np.zeros(len(kernels)), ceil(sparsity * size.sum())
+    blocks_left = np.bincount(owner)
+    for place in order:
+        if lost.sum() >= wanted:
+            break
+        kernel_index = owner[place]
+        if blocks_left[kernel_index] == 1 or lost[kernel_index] >= limits[kernel_index]:
+            continue
+        removed[place] = True
+        lost[kernel_index] += size[place]
+        blocks_left[kernel_index] -= 1
+    parts = np.split(removed, np.cumsum([each.size for each in sizes])[:-1])
+    return tuple(
+        mask & ~part[label].reshape(mask.shape) for mask, part, label in zip(masks, parts, labels, strict=True)
+    )
+
+
 def all_kept(kernels: Sequence[Kernel]) -> tuple[Mask, ...]:
     """Masks that remove nothing."""
     return tuple(np.ones(tuple(kernel.variable.shape), dtype=np.bool_) for kernel in kernels)

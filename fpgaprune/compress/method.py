@@ -12,7 +12,10 @@ from fpgaprune.registry import Registry
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a pruning run stands: reported after every epoch. `metric` is the validation metric named `metric_name`."""
+    """Where a pruning run stands: reported after every epoch. `metric` is the validation metric named `metric_name`.
+
+    `model` is the model in training as it is now: to be looked at during the call, not kept.
+    """
 
     phase: str
     epoch: int
@@ -21,6 +24,7 @@ class Progress:
     metric_name: str
     metric: float
     sparsity: float
+    model: Any = None
 
 
 OnProgress = Callable[[Progress], None]
@@ -80,6 +84,11 @@ def pruning_method(
         return method
 
     return register
+
+
+def pruning_methods() -> tuple[str, ...]:
+    """Names of the methods there are."""
+    return tuple(_METHODS)
 
 
 def config_type(name: str) -> type[PruneConfig]:

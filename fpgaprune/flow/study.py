@@ -1,4 +1,4 @@
-"""Run a study: train, prune, generate, verify, audit, estimate and compare each of its variants.
+"""Run a study: train, prune, generate, verify, audit, estimate, compare and synthesize each of its variants.
 
 Everything finished is kept in the output folder under a digest of what it was made from, so that an interrupted study
 goes on where it stopped, and one whose settings changed starts over with what the change touches.
@@ -25,6 +25,7 @@ from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 from fpgaprune.flow.audit import audit
 from fpgaprune.flow.estimation import compare_project, estimate_for
 from fpgaprune.flow.generate import generate_loaded
+from fpgaprune.flow.study_synthesis import synthesized_layers
 from fpgaprune.flow.study_task import StudyData, Task, load_task
 from fpgaprune.flow.verify import verify
 from fpgaprune.frameworks import load_frameworks, quiet
@@ -165,8 +166,12 @@ class _Run:
             outputs = loaded.model.predict(data.test_x, verbose=0)
         self.watcher.stage(variant.name, "audit, estimate, compare")
         found = self._judged(variant, project)
+        self.watcher.stage(variant.name, "synthesize openly")
+        layers, reason = synthesized_layers(project, hardware.tool)
         return replace(
             found,
+            synthesized=layers,
+            synthesis_reason=reason,
             accuracy=_called(self.task.score, outputs, data.test_y),
             simulated_accuracy=_called(self.task.score, simulated.reshape(outputs.shape), data.test_y),
             verified=verification.agrees,

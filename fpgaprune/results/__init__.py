@@ -6,7 +6,7 @@ from fpgaprune.results.comparison import Comparison, ComparisonRow, Figure, Stag
 from fpgaprune.results.estimate import Complexity, Estimate, Fabric, LayerEstimate
 from fpgaprune.results.metrics import METRIC, METRICS, Metric
 from fpgaprune.results.resources import Bound, Expected, Resources
-from fpgaprune.results.study import StudyResult, VariantResult
+from fpgaprune.results.study import StudyResult, SynthesizedLayer, VariantResult
 from fpgaprune.results.synthesis import ModuleReport, MultiplyOperator, Stage, SynthesisReport
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "StageFacts",
     "StudyResult",
     "SynthesisReport",
+    "SynthesizedLayer",
     "VariantResult",
     "Verdict",
 ]

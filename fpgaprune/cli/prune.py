@@ -1,0 +1,113 @@
+"""`fpgaprune prune`: a model with fewer or cheaper weights."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fpgaprune.cli.options import WeightsOption
+from fpgaprune.cli.output import Format, FormatOption, emit, tell
+from fpgaprune.cli.progress import EpochProgress
+from fpgaprune.config.recipe import settings_from
+from fpgaprune.config.settings import parse_settings
+from fpgaprune.flow.prune import Epoch, method_config, prune_file
+from fpgaprune.render import compression_sheet
+
+EXAMPLE = "fpgaprune prune model.h5 --method polynomial --target-sparsity 0.8 --data train.npz -o pruned.h5"
+
+
+def run(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A Keras or QKeras model: .h5, .keras, or .json with its weights.")
+    ],
+    *,
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            metavar="FILE",
+            help="Inputs and targets: .npz with x and y (and x_test, y_test), or a .csv with the target last.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new model, .h5 or .keras.")],
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="iterative_l1, polynomial, n_m, blocks (all of these train); budget, csd_rounding (these do not).",
+        ),
+    ] = "iterative_l1",
+    target_sparsity: Annotated[
+        float | None, typer.Option("--target-sparsity", metavar="F", help="Fraction of weights to remove, as 0.8.")
+    ] = None,
+    max_dsp: Annotated[
+        int | None, typer.Option("--max-dsp", metavar="N", help="budget: DSPs of the whole design.")
+    ] = None,
+    max_lut: Annotated[
+        int | None, typer.Option("--max-lut", metavar="N", help="budget: LUTs of the whole design.")
+    ] = None,
+    digits: Annotated[
+        int | None, typer.Option("--digits", metavar="K", help="csd_rounding: signed digits per weight, default 2.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option("--exclude", metavar="NAME", help="Layer, pattern or type:CLASS to leave alone; repeatable."),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", metavar="N", help="polynomial, n_m, blocks: epochs in all.")
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the method, as learning_rate=0.002."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="A recipe of `generate` to count DSPs for.")
+    ] = None,
+    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option("--precision", metavar="TYPE", help='Type of what the model leaves open, as "ap_fixed<16,6>".'),
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option("--width", metavar="BITS", help="Bits of the types that are chosen from the data.")
+    ] = None,
+    weights: WeightsOption = None,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Remove weights, or make them cheaper, and count the DSPs and LUTs the result needs.
+
+    budget chooses for every weight whether to keep it, make it equal to another on the same input, round it to fewer
+    signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs. The other
+    methods train on the data. The model is written as an ordinary file, its record beside it as NAME.pruning.json.
+    """
+    given: dict[str, Any] = {
+        "target_sparsity": target_sparsity,
+        "max_dsp": max_dsp,
+        "max_lut": max_lut,
+        "digits": digits,
+        "exclude": tuple(exclude) if exclude else None,
+        "epochs": epochs,
+        "loss": loss,
+        "seed": seed,
+    }
+    asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
+    judged_by = asked.pop("loss", None)
+    chosen = method_config(method, asked)
+    settings = settings_from(config, {"part": part, "precision": precision, "width": width})
+    with EpochProgress() as progress:
+        progress.begin(f"{model.name}: {method}")
+
+        def shown(epoch: Epoch) -> None:
+            dsp = "" if epoch.dsp is None else f", {epoch.dsp} DSPs"
+            state = f"{epoch.metric_name} {epoch.metric:.4f}, {100 * epoch.sparsity:.1f} % zeros{dsp}"
+            progress.epoch(epoch.epoch, epoch.epochs, f"{epoch.phase}, {state}")
+            if dsp and not progress.drawn:
+                progress.say(f"epoch {epoch.epoch}/{epoch.epochs}, {epoch.phase}: {state}")
+
+        found = prune_file(model, output, chosen, data, settings, weights=weights, loss=judged_by, on_epoch=shown)
+    emit(form, compression_sheet(found.record), lambda: found.record)
+    tell(f"The model is in {found.output}, its record in {found.record_path}.")

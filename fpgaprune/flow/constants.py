@@ -1,0 +1,168 @@
+"""From a model file to one whose constants cost less, without training."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgaprune.compress.constants import Budget, ConstantsConfig, choose_constants
+from fpgaprune.compress.sensitivity import kernel_variable, measure_importance
+from fpgaprune.design import Design
+from fpgaprune.errors import ConfigError, ModelError
+from fpgaprune.estimate import MappingRules, estimate_design
+from fpgaprune.flow.estimation import choose_rules, default_tool
+from fpgaprune.generate.inputs import InputSet
+from fpgaprune.generate.project import convert_network
+from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.results import Estimate
+
+_ATTEMPTS = 4  # at a LUT budget: types that follow from the weights may change with them
+
+
+@dataclass(frozen=True, eq=False)
+class ChangedModel:
+    """The model with its new constants, the designs before and after, their estimates, and the record."""
+
+    model: Any
+    before: Estimate
+    after: Estimate
+    design: Design
+    record: Mapping[str, Any]
+
+
+def change_constants(
+    model: Any,
+    config: ConstantsConfig,
+    inputs: InputSet,
+    settings: GenerateSettings | None = None,
+    rules: MappingRules | None = None,
+) -> ChangedModel:
+    """Change the constants of a loaded Functional Keras model in place, as `config` says.
+
+    The design it would be generated as with `settings` decides what a constant costs, by `rules` (those of the
+    backend's tool by default); `inputs` decide how much each matters. Layers whose constants are not those of one
+    kernel of the model (recurrent, separable, or fused with a batch normalization) stay as they are; the record
+    names them. The design is read again from the changed model, and its constants must be the chosen ones.
+
+    Raises ConfigError for a budget that cannot be met, ModelError for a layer whose quantizer would not keep the
+    chosen constants.
+    """
+    settings = settings or GenerateSettings()
+    design = _design(model, settings, inputs)
+    rules = rules or choose_rules(None, None, default_tool(design))
+    before = estimate_design(design, rules)
+    importance = measure_importance(model, inputs.arrays)
+    fixed = _fixed_layers(model, design)
+    if set(fixed) == {layer.name for layer in design if layer.weight is not None and _changeable(layer)}:
+        message = (
+            f"no layer has constants that can be changed on their own: those of {', '.join(fixed) or 'none'} come from "
+            "several kernels, are scaled by a quantizer (alpha), or take in a batch normalization"
+        )
+        raise ModelError(message)
+    kept = model.get_weights()
+    asked = replace(config, exclude=(*config.exclude, *fixed))  # type: ignore[type-var]  # configs are dataclasses
+    allowance = config
+    for _ in range(_ATTEMPTS):
+        chosen = choose_constants(design, asked, importance, rules)
+        _write(model, chosen.design, design)
+        found = _design(model, settings, inputs)
+        _check(found, chosen.design)
+        after = estimate_design(found, rules)
+        over = _over(config, after)
+        if over is None:
+            return ChangedModel(model, before, after, found, _record(chosen.record, config, before, after, fixed))
+        model.set_weights(kept)
+        asked = _tightened(asked, over)
+        allowance = asked
+    message = f"{config} was not met: types that follow from the weights kept changing; last tried {allowance}"
+    raise ConfigError(message)
+
+
+def _design(model: Any, settings: GenerateSettings, inputs: InputSet) -> Design:
+    return convert_network(model, settings, inputs, Path("project")).design
+
+
+def _fixed_layers(model: Any, design: Design) -> tuple[str, ...]:
+    """Layers of the design with constants that are not those of a kernel of the same name, up to rounding."""
+    kernels = {layer.name: kernel_variable(layer) for layer in model.layers}
+    fixed = []
+    for layer in design:
+        weight = layer.weight
+        if weight is None or not _changeable(layer):
+            continue
+        kernel = kernels.get(layer.name)
+        if kernel is None or tuple(kernel.shape) != weight.values.shape:
+            fixed.append(layer.name)
+            continue
+        owner = next(found for found in model.layers if found.name == layer.name)
+        quantizer = getattr(owner, "kernel_quantizer_internal", getattr(owner, "depthwise_quantizer_internal", None))
+        values = np.asarray(kernel if quantizer is None else quantizer(kernel), dtype=np.float64)
+        inside = np.clip(values, weight.precision.low, weight.precision.high)
+        if np.abs(inside - weight.values).max(initial=0.0) > weight.precision.lsb:
+            fixed.append(layer.name)
+    return tuple(fixed)
+
+
+def _changeable(layer: Any) -> bool:
+    return layer.kind.value in {"dense", "conv1d", "conv2d", "depthwise_conv1d", "depthwise_conv2d"}
+
+
+def _write(model: Any, chosen: Design, before: Design) -> None:
+    for layer in chosen:
+        weight = layer.weight
+        if weight is None or np.array_equal(weight.values, before[layer.name].parameters["weight"].values):
+            continue
+        kernel_variable(model.get_layer(layer.name)).assign(weight.values.astype(np.float32))
+
+
+def _check(found: Design, chosen: Design) -> None:
+    for layer in chosen:
+        if layer.weight is None or np.array_equal(found[layer.name].parameters["weight"].values, layer.weight.values):
+            continue
+        message = (
+            f"layer {layer.name!r} would not keep the chosen constants: its quantizer scales them by their own size "
+            "(alpha). Exclude the layer, or train it with alpha=1"
+        )
+        raise ModelError(message)
+
+
+def _over(config: ConstantsConfig, after: Estimate) -> tuple[int, int] | None:
+    """By how many DSPs and LUTs a budget is exceeded; None where it is not."""
+    if not isinstance(config, Budget):
+        return None
+    dsp = 0 if config.max_dsp is None else max(0, after.dsp.high - config.max_dsp)
+    lut = after.fabric.lut
+    luts = 0 if config.max_lut is None or lut is None else max(0, lut.value - config.max_lut)
+    return (dsp, luts) if dsp or luts else None
+
+
+def _tightened(config: Any, over: tuple[int, int]) -> Any:
+    return replace(
+        config,
+        max_dsp=None if config.max_dsp is None else max(0, config.max_dsp - over[0]),
+        max_lut=None if config.max_lut is None else max(0, config.max_lut - over[1]),
+    )
+
+
+def _record(
+    record: Mapping[str, Any], config: ConstantsConfig, before: Estimate, after: Estimate, fixed: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        **record,
+        "asked": config.record(),
+        "not_changeable": list(fixed),
+        "rules": after.rules,
+        "device": after.device,
+        "estimate": {"before": _totals(before), "after": _totals(after)},
+    }
+
+
+def _totals(estimate: Estimate) -> dict[str, Any]:
+    lut = estimate.fabric.lut
+    return {
+        "dsp": estimate.dsp.json(),
+        "first_order_dsp": estimate.first_order_dsp,
+        "lut": None if lut is None else lut.json(),
+    }

@@ -1,0 +1,275 @@
+"""`prune` from file to file: every method, the record, both formats, and the same DSPs in the generated project."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.pruning import dense_model, ring_data
+
+from fpgaprune.cli import main
+from fpgaprune.compress import IterativeL1, Polynomial
+from fpgaprune.compress.constants import Budget, CsdRounding
+from fpgaprune.compress.sensitivity import measure_importance
+from fpgaprune.config.settings import parse_settings
+from fpgaprune.csd import csd_digits
+from fpgaprune.errors import ConfigError, ModelError
+from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.flow.constants import change_constants
+from fpgaprune.flow.dataset import likely_loss, read_dataset
+from fpgaprune.flow.generate import generate
+from fpgaprune.flow.prune import Epoch, all_methods, method_config, prune_file
+from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.inputs import InputSet
+from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.read.model import load_model
+
+BITS = "quantized_bits(14,1,alpha=1)"
+QUICK = {
+    "iterative_l1": {"target_sparsity": 0.6, "steps": 2, "epochs_per_step": 1, "fine_tune_epochs": 1},
+    "polynomial": {"target_sparsity": 0.6, "epochs": 4, "updates": 3},
+    "n_m": {"n": 1, "m": 4, "epochs": 4, "updates": 3},
+    "blocks": {"target_sparsity": 0.6, "epochs": 4, "updates": 3},
+    "budget": {"max_dsp": 20},
+    "csd_rounding": {},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models, plain and quantized, without a softmax, and data with a test part."""
+    folder = tmp_path_factory.mktemp("prune")
+    fw = load_frameworks()
+    for name, quantizer in (("plain", None), ("quantized", BITS)):
+        model = dense_model(quantizer)
+        fw.keras.Model(model.inputs, model.layers[-2].output).save(folder / f"{name}.h5")
+    data = ring_data()
+    np.savez(folder / "data.npz", x=data.x, y=data.y, x_test=data.validation_x, y_test=data.validation_y)
+    return folder
+
+
+def stated(record: Any, when: str = "after") -> int:
+    count = record["estimate"][when]["dsp"]
+    assert isinstance(count, int)
+    return count
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("method", QUICK)
+@pytest.mark.parametrize(("model", "suffix"), [("plain", ".h5"), ("quantized", ".keras")])
+def test_the_generated_project_needs_what_was_said(
+    method: str, model: str, suffix: str, files: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / f"out{suffix}"
+    seen: list[Epoch] = []
+    config = method_config(method, QUICK[method])
+    result = prune_file(files / f"{model}.h5", output, config, files / "data.npz", on_epoch=seen.append)
+    record = json.loads((tmp_path / "out.pruning.json").read_text())
+    assert record["method"] == method
+    assert record["sparsity"]["after"] == pytest.approx(result.record["sparsity"]["after"])
+    project = generate(output, tmp_path / "project", data=files / "data.npz", run_verify=False)
+    estimate = estimate_design(project.design, rules_for("vitis_hls"))
+    assert estimate.dsp.high == stated(record) < stated(record, "before")
+    if seen:
+        assert seen[-1].dsp == stated(record) or method == "iterative_l1"
+        assert seen[-1].epoch == seen[-1].epochs
+    before = load_model(files / f"{model}.h5").model
+    after = load_model(output).model
+    assert [type(layer) for layer in after.layers] == [type(layer) for layer in before.layers]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("model", ["plain", "quantized"])
+@pytest.mark.parametrize(("max_dsp", "max_lut"), [(0, None), (7, None), (None, 6000), (3, 5500)])
+def test_a_budget_is_met_by_the_written_model(
+    model: str, max_dsp: int | None, max_lut: int | None, files: Path, tmp_path: Path
+) -> None:
+    config = Budget(max_dsp=max_dsp, max_lut=max_lut)
+    result = prune_file(files / f"{model}.h5", tmp_path / "out.h5", config, files / "data.npz")
+    assert max_dsp is None or result.after.dsp.high <= max_dsp
+    assert result.after.fabric.lut is not None
+    assert max_lut is None or 0.8 * max_lut < result.after.fabric.lut.value <= max_lut
+
+
+@pytest.mark.keras
+def test_the_settings_of_the_project_count(files: Path, tmp_path: Path) -> None:
+    """At 10 bits nothing needs a DSP, so a budget of none changes nothing."""
+    settings = GenerateSettings(width=10)
+    result = prune_file(files / "plain.h5", tmp_path / "o.h5", Budget(max_dsp=0), files / "data.npz", settings)
+    assert result.before.dsp.high == result.after.dsp.high == 0
+    assert all(layer["changed"] == 0 for layer in result.record["layers"])
+
+
+@pytest.mark.keras
+def test_convolutions_keep_what_was_chosen_and_what_is_no_kernel_is_named() -> None:
+    fw = load_frameworks()
+    la = fw.keras.layers
+    fw.keras.utils.set_random_seed(0)
+    x = inputs = la.Input((8, 8, 2))
+    x = la.Conv2D(3, 3, activation="relu", name="conv")(x)
+    x = la.DepthwiseConv2D(2, name="depth")(x)
+    x = la.SeparableConv2D(3, 2, name="sep")(x)
+    x = la.Flatten()(x)
+    model = fw.keras.Model(inputs, la.Dense(2, activation="softmax", name="out")(x))
+    data = InputSet((np.random.default_rng(0).uniform(size=(20, 8, 8, 2)),), "noise", real=True)
+    importance = measure_importance(model, data.arrays)
+    assert importance.inputs["conv"].shape == (18,)
+    assert importance.outputs["conv"].shape == (3,)
+    assert importance.inputs["depth"].shape == (12,)
+    assert all((array > 0).any() for array in importance.outputs.values())
+    changed = change_constants(model, CsdRounding(1), data)
+    for name in ("conv", "depth", "out"):
+        assert csd_digits(changed.design[name].parameters["weight"].codes).max() == 1
+    assert changed.record["not_changeable"]
+    assert all(name.startswith("sep") for name in changed.record["not_changeable"])
+
+
+@pytest.mark.keras
+def test_importance_tells_how_far_the_outputs_move() -> None:
+    """Against the change that one wrong weight really makes, in a linear network, where it is exact."""
+    fw = load_frameworks()
+    fw.keras.utils.set_random_seed(0)
+    la = fw.keras.layers
+    inputs = la.Input((4,))
+    hidden = la.Dense(5, use_bias=False, name="first")(inputs)
+    model = fw.keras.Model(inputs, la.Dense(3, name="second")(hidden))
+    x = np.random.default_rng(0).normal(size=(1024, 4)).astype(np.float32)
+    importance = measure_importance(model, [x])
+    kernel = model.get_layer("first").kernel
+    before = np.asarray(model(x))
+    for place in ((0, 0), (3, 2), (1, 4)):
+        moved = kernel.numpy()
+        moved[place] += 0.5
+        kept = kernel.numpy()
+        kernel.assign(moved)
+        measured = np.square(np.asarray(model(x)) - before).sum(axis=1).mean()
+        kernel.assign(kept)
+        expected = 0.25 * importance.inputs["first"][place[0]] * importance.outputs["first"][place[1]]
+        assert measured == pytest.approx(expected, rel=0.15)  # random mixes of outputs
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("alpha", "words"), [("'auto'", r"no layer.*fc"), ("'auto_po2'", r"'fc' would not keep.*alpha")]
+)
+def test_a_quantizer_that_scales_by_the_weights_is_refused(alpha: str, words: str) -> None:
+    fw = load_frameworks()
+    fw.keras.utils.set_random_seed(0)
+    layer = fw.qkeras.QDense(
+        6,
+        kernel_quantizer=f"quantized_bits(8,0,alpha={alpha})",
+        bias_quantizer="quantized_bits(8,0,alpha=1)",
+        name="fc",
+    )
+    inputs = fw.keras.layers.Input((8,))
+    model = fw.keras.Model(inputs, layer(inputs))
+    data = InputSet((ring_data().x,), "ring", real=True)
+    with pytest.raises(ModelError, match=words):
+        change_constants(model, CsdRounding(1), data)
+
+
+@pytest.mark.keras
+def test_the_command_line_prunes_and_reports(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*words: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main(["prune", str(files / "quantized.h5"), "--data", str(files / "data.npz"), *words])
+        return int(ended.value.code or 0)
+
+    out = tmp_path / "small.keras"
+    words = ["--method", "polynomial", "--target-sparsity", "0.5", "--epochs", "4", "--set", "updates=3"]
+    assert run(*words, "-o", str(out)) == 0
+    said = capsys.readouterr()
+    assert "DSPs expected" in said.out
+    assert "50.00 %" in said.out
+    assert "DSPs" in said.err
+    assert run("--method", "budget", "--max-dsp", "0", "-o", str(out), "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["estimate"]["after"]["dsp"] == 0
+    wrong = {
+        "did you mean polynomial": ["--method", "polynomal"],
+        "needs target_sparsity": ["--method", "polynomial"],
+        "unknown setting of polynomial": ["--method", "polynomial", "--max-dsp", "3"],
+        "unknown layer to exclude": ["--method", "csd_rounding", "--exclude", "nowhere"],
+        "KEY=VALUE": ["--set", "updates"],
+        ".h5 or .keras": ["--method", "csd_rounding", "-o", str(tmp_path / "x.onnx")],
+    }
+    for sentence, flags in wrong.items():
+        assert run("-o", str(out), *flags) == 2
+        assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_every_method_is_offered_and_takes_its_settings() -> None:
+    assert set(all_methods()) == set(QUICK)
+    for name, settings in QUICK.items():
+        assert method_config(name, settings).method == name
+    assert method_config("iterative_l1", {"target_sparsity": 0.5}) == IterativeL1(0.5)
+    with pytest.raises(ConfigError, match="wrong type"):
+        method_config("polynomial", {"target_sparsity": "half"})
+    assert isinstance(method_config("polynomial", {"target_sparsity": 0.5}), Polynomial)
+
+
+def test_words_become_settings() -> None:
+    assert parse_settings(["a=1", "b = 2.5", "c=x=y"]) == {"a": 1, "b": 2.5, "c": "x=y"}
+    for wrong in (["a"], ["=1"], ["a="], ["a=1", "a=2"]):
+        with pytest.raises(ConfigError, match=r"setting"):
+            parse_settings(wrong)
+
+
+class FakeModel:
+    """Shapes are all that reading data asks of a model."""
+
+    def __init__(self, outputs: int = 3, inputs: int = 1) -> None:
+        self.inputs = [np.zeros((1, 4))] * inputs
+        self.outputs = [np.zeros((1, outputs))]
+
+
+def test_data_files_are_read_in_every_form(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(10, 4))
+    y = np.arange(10) % 3
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:4], y_test=y[:4])
+    np.savez(tmp_path / "b.npz", X=x, labels=y)
+    np.savetxt(tmp_path / "c.csv", np.column_stack([x, y]), delimiter=",", header="p,q,r,s,class", comments="")
+    for name in ("a.npz", "b.npz", "c.csv"):
+        found = read_dataset(tmp_path / name, FakeModel())
+        assert np.allclose(found.x, x)
+        assert found.y.dtype.kind == "i"
+        assert np.array_equal(found.y, y)
+        assert len(found.judged_by[0]) == (4 if name == "a.npz" else 10)
+        assert likely_loss(FakeModel(), found.y) == "sparse_categorical_crossentropy"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"x": np.zeros((5, 4))}, "no targets"),
+        ({"x": np.zeros((5, 4)), "y": np.zeros(4)}, "equally many"),
+        ({"x": np.zeros((5, 3)), "y": np.zeros(5)}, "no array has samples"),
+        ({"x_train": np.zeros((5, 3)), "y": np.zeros(5), "x_test": np.zeros((2, 4)), "y_test": np.zeros(2)}, "fit"),
+    ],
+)
+def test_data_that_does_not_fit_is_refused(arrays: dict[str, Any], words: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    with pytest.raises(ConfigError, match=words):
+        read_dataset(tmp_path / "a.npz", FakeModel())
+
+
+def test_tables_of_the_wrong_width_and_several_inputs_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((5, 4)))
+    with pytest.raises(ConfigError, match=r"4 columns of inputs and one of targets"):
+        read_dataset(tmp_path / "a.npy", FakeModel())
+    with pytest.raises(ConfigError, match="one input and one output"):
+        read_dataset(tmp_path / "a.npy", FakeModel(inputs=2))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "y", "loss"),
+    [
+        (1, np.array([0, 1, 1]), "binary_crossentropy"),
+        (1, np.array([0.5, 1, 1]), "mse"),
+        (3, np.eye(3), "categorical_crossentropy"),
+        (3, np.array([[0.1, 0.2, 0.3]]), "mse"),
+        (3, np.array([2, 1]), "sparse_categorical_crossentropy"),
+    ],
+)
+def test_the_loss_follows_the_targets(outputs: int, y: np.ndarray, loss: str) -> None:
+    assert likely_loss(FakeModel(outputs), y) == loss
