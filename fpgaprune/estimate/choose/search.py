@@ -15,7 +15,9 @@ from fpgaprune.estimate.fabric.network import total_timing
 from fpgaprune.estimate.fabric.structure import LayerFabric
 from fpgaprune.estimate.network import device_of, estimate_design, estimate_layer
 from fpgaprune.estimate.rules import MappingRules
-from fpgaprune.results import DesignChoice, Estimate, LayerChoice, Limits
+from fpgaprune.results import DesignChoice, Estimate, Expected, LayerChoice, Limits
+
+_CORRECTIONS = 4  # rounds in which the whole design's estimate corrects the sum over its layers
 
 State = Mapping[str, Option]  # the option of every group
 
@@ -134,12 +136,34 @@ def choose_within(
     relaxed = limits if in_time else replace(limits, latency_cycles=None, ii=None)
     state = search.within(relaxed)
     found = estimate_design(_assembled(design, state), rules, device)
+    aim = relaxed
+    for _ in range(_CORRECTIONS):
+        if (closer := _corrected(aim, found, relaxed)) == aim:
+            break
+        aim, state = closer, search.within(closer)
+        found = estimate_design(_assembled(design, state), rules, device)
     _check(search, state, found, limits, relaxed)
     layers = tuple(
         _layer_choice(name, option, fastest[name], found, search.pricer, fixed.get(name))
         for name, option in state.items()
     )
     return DesignChoice(limits, layers, found)
+
+
+def _corrected(aim: Limits, found: Estimate, limits: Limits) -> Limits:
+    """What to aim at where layers priced one by one were less than the design as a whole.
+
+    Strategies decide which neurons synthesis sees to be dead, and that is known of whole designs only.
+    """
+    fabric = found.fabric
+    used = {"dsp": found.dsp.high, "lut": fabric.lut, "latency_cycles": fabric.latency_cycles, "ii": fabric.ii}
+    changed = {}
+    for name, value in used.items():
+        limit, aimed = getattr(limits, name), getattr(aim, name)
+        count = value.value if isinstance(value, Expected) else value
+        if limit is not None and count is not None and count > limit:
+            changed[name] = max(0, aimed - (count - limit))
+    return replace(aim, **changed)
 
 
 def _search(

@@ -8,6 +8,7 @@ from typing import Any
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.estimate.choose import adder_lut
 from fpgaprune.estimate.sparse_kernels import RECURRENT, KernelPlan, kernel_parameters, live_kernel_matrix, plan_kernel
 from fpgaprune.fixed_point import EXACT_WIDTH, Overflow
 from fpgaprune.generate.kernels.forms import obstacle_in_text
@@ -113,9 +114,10 @@ def with_latency(settings: GenerateSettings, names: Iterable[str]) -> GenerateSe
 
 def _note(layer: LayerSpec, after: int, before: float) -> str:
     said = f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}"
-    if layer.strategy in {None, Strategy.LATENCY}:
-        return said
-    return f"{said} with strategy {layer.strategy}, which it replaces"
+    if layer.strategy not in {None, Strategy.LATENCY}:
+        said += f" with strategy {layer.strategy}, which it replaces"
+    adders = None if layer.kind in RECURRENT else adder_lut(layer)
+    return said if adders is None else f"{said} (distributed_arithmetic: none, for at most {adders} LUTs of adders)"
 
 
 def _whole(choices: KernelChoices, design: Design, origins: Mapping[str, str]) -> KernelChoices:
