@@ -64,7 +64,7 @@ def main(arguments: list[str]) -> None:
             print(", ".join(f"{name} {value}" for name, value in rows[-1].items()))
     large = _codes(LARGE, 16, 0.0, np.random.default_rng(0))
     started = time.perf_counter()
-    kernel_text(plan_kernel(large, 8), "2", "A large layer.", 10)
+    kernel_text(plan_kernel(large, 8), "sparse_2", "A large layer.", 10)
     seconds = time.perf_counter() - started
     print(json.dumps({"rows": rows, "seconds_for_100000_weights": round(seconds, 2)}))
 

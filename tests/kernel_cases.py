@@ -1,6 +1,6 @@
 """Many layers in one project: every kind of layer the sparse kernels know, by reuse factor, sparsity and positions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -12,7 +12,7 @@ from fpgaprune.csd import csd_digits
 from fpgaprune.csim import build_simulation
 from fpgaprune.design import Design, LayerSpec, Strategy
 from fpgaprune.design.differences import differences
-from fpgaprune.estimate.sparse_kernels import kernel_matrix
+from fpgaprune.estimate.sparse_kernels import kernel_matrix, kernel_parameters
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.flow.kernel_audit import kernel_differences
 from fpgaprune.frameworks import load_frameworks
@@ -20,7 +20,19 @@ from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseK
 from fpgaprune.read.project import read_project
 from tests.generate_models import loaded
 
-KINDS = ("dense", "conv1d", "conv2d", "point1d", "point2d", "depth1d", "depth2d", "separable1d", "separable2d")
+KINDS = (
+    "dense",
+    "conv1d",
+    "conv2d",
+    "point1d",
+    "point2d",
+    "depth1d",
+    "depth2d",
+    "separable1d",
+    "separable2d",
+    "lstm",
+    "gru",
+)
 REUSE_FACTORS = (1, 2, 4, 8, 16)
 SPARSITIES = (0.0, 0.5, 0.75, 0.9, 1.0)
 # Positions computed at once in io_parallel, from one to all of them; None leaves it to hls4ml, which takes one.
@@ -34,7 +46,10 @@ AT_ONCE: dict[str, tuple[int | None, ...]] = {
     "depth2d": (None, 2, 3, 6),
     "separable1d": (None, 2, 4),
     "separable2d": (None, 2, 3, 6),
+    "lstm": (None,),
+    "gru": (None,),
 }
+RECURRENT = ("lstm", "gru")
 SAMPLES = 60
 
 
@@ -56,6 +71,8 @@ class Case:
     def shape(self) -> tuple[int, ...]:
         if self.kind == "dense":
             return (9,)
+        if self.kind in RECURRENT:
+            return (3, 4)
         return (6, 3) if self.kind.endswith("1d") else (3 if "point" in self.kind else 4, 3, 3)
 
 
@@ -80,28 +97,25 @@ def case_model(cases: Sequence[Case]) -> Any:
 
 
 def _layer(q: Any, keras: Any, case: Case) -> Any:
-    eight = "quantized_bits(8,0,alpha=1)"
-    both = {"kernel_quantizer": eight, "bias_quantizer": eight, "name": case.name}
-    split = {"depthwise_quantizer": eight, "pointwise_quantizer": eight, "bias_quantizer": eight, "name": case.name}
-    match case.kind:
-        case "dense":
-            return q.QDense(5, **both)
-        case "conv1d":
-            return q.QConv1D(4, 3, padding="same", **both)
-        case "conv2d":
-            return q.QConv2D(3, 2, padding="same", **both)
-        case "point1d":
-            return q.QConv1D(4, 1, **both)
-        case "point2d":
-            return q.QConv2D(4, 1, **both)
-        case "depth1d":
-            return keras.layers.DepthwiseConv1D(3, padding="same", name=case.name)
-        case "depth2d":
-            return q.QDepthwiseConv2D(2, depthwise_quantizer=eight, bias_quantizer=eight, name=case.name)
-        case "separable1d":
-            return q.QSeparableConv1D(4, 3, **split)
-        case _:
-            return q.QSeparableConv2D(4, 2, **split)
+    eight, name = "quantized_bits(8,0,alpha=1)", {"name": case.name}
+    bias = {"bias_quantizer": eight, **name}
+    both = {"kernel_quantizer": eight, **bias}
+    split = {"depthwise_quantizer": eight, "pointwise_quantizer": eight, **bias}
+    cell = {"recurrent_quantizer": eight, "activation": "tanh", "recurrent_activation": "sigmoid", **both}
+    makers: dict[str, Callable[[], Any]] = {
+        "dense": lambda: q.QDense(5, **both),
+        "conv1d": lambda: q.QConv1D(4, 3, padding="same", **both),
+        "conv2d": lambda: q.QConv2D(3, 2, padding="same", **both),
+        "point1d": lambda: q.QConv1D(4, 1, **both),
+        "point2d": lambda: q.QConv2D(4, 1, **both),
+        "depth1d": lambda: keras.layers.DepthwiseConv1D(3, padding="same", **name),
+        "depth2d": lambda: q.QDepthwiseConv2D(2, depthwise_quantizer=eight, **bias),
+        "separable1d": lambda: q.QSeparableConv1D(4, 3, **split),
+        "separable2d": lambda: q.QSeparableConv2D(4, 2, **split),
+        "lstm": lambda: q.QLSTM(3, **cell),
+        "gru": lambda: q.QGRU(3, reset_after=True, **cell),
+    }
+    return makers[case.kind]()
 
 
 def case_settings(
@@ -142,8 +156,10 @@ def check_cases(folder: Path, cases: Sequence[Case], io_type: str, backend: str)
 
 
 def _check_multipliers(layer: LayerSpec, case: Case) -> None:
-    needed = sum(len({int(code) for code in row if csd_digits([code])[0] > 2}) for row in kernel_matrix(layer))
-    assert layer.attributes["kernel_products"] == needed
-    assert layer.attributes["kernel_multipliers"] == ceil(needed / case.reuse_factor)
+    for matrix, prefix in zip(kernel_parameters(layer), ("", "recurrent_"), strict=False):
+        codes = kernel_matrix(layer, matrix)
+        needed = sum(len({int(code) for code in row if csd_digits([code])[0] > 2}) for row in codes)
+        assert layer.attributes[f"{prefix}kernel_products"] == needed
+        assert layer.attributes[f"{prefix}kernel_multipliers"] == ceil(needed / case.reuse_factor)
     if case.positions_at_once is not None:
         assert layer.parallelization_factor == case.positions_at_once

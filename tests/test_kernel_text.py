@@ -29,7 +29,7 @@ KINDS = {
 def written(kind: str) -> str:
     codes, reuse_factor, in_order = KINDS[kind]
     plan = plan_kernel(codes.astype(np.int64), reuse_factor, in_order=in_order)
-    return kernel_text(plan, "2", f"Layer fc: {codes.shape[0]} inputs, {codes.shape[1]} outputs.", 6)
+    return kernel_text(plan, "sparse_2", f"Layer fc: {codes.shape[0]} inputs, {codes.shape[1]} outputs.", 6)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -59,7 +59,7 @@ def test_writing_takes_time_in_proportion_to_the_weights(reuse_factor: int) -> N
         rng = np.random.default_rng(0)
         codes = rng.integers(1, 1 << 15, (inputs, 100)) * rng.choice([-1, 1], (inputs, 100))
         started = time.process_time()
-        kernel_text(plan_kernel(codes, reuse_factor), "2", "A large layer.", 10)
+        kernel_text(plan_kernel(codes, reuse_factor), "sparse_2", "A large layer.", 10)
         return time.process_time() - started
 
     few, many = min(seconds(100) for _ in range(2)), seconds(1000)

@@ -16,7 +16,7 @@ from fpgaprune.csim import build_simulation
 from fpgaprune.design import Design, Strategy
 from fpgaprune.design.differences import differences
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.sparse_kernels import live_kernel_matrix, plan_kernel
+from fpgaprune.estimate.sparse_kernels import KernelCounts, kernel_attributes, live_kernel_matrix, plan_kernel
 from fpgaprune.flow.audit import audit
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
@@ -39,6 +39,7 @@ def test_a_plan_holds_every_product_once_and_no_multiplier_too_many(
     multiplied = sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in codes)
     assert plan.multiplied == multiplied
     assert plan.multipliers == ceil(multiplied / reuse_factor)
+    assert KernelCounts.of(codes).attributes(reuse_factor) == kernel_attributes(plan)
     assert plan.slots <= reuse_factor
 
 
@@ -48,7 +49,7 @@ def test_the_text_is_read_back(tmp_path: Path, reuse_factor: int, *, in_order: b
     codes = np.random.default_rng(1).integers(-100, 100, (9, 7)) * (np.random.default_rng(2).random((9, 7)) > 0.5)
     plan = plan_kernel(codes, reuse_factor, in_order=in_order)
     (tmp_path / "firmware" / "kernels").mkdir(parents=True)
-    text = kernel_text(plan, "2", "A layer.", 6)
+    text = kernel_text(plan, "sparse_2", "A layer.", 6)
     (tmp_path / "firmware" / "kernels" / "sparse_2.h").write_text(text)
     found = read_kernel(ProjectFolder(tmp_path), "sparse_2", 6, reuse_factor)
     np.testing.assert_array_equal(kernel_codes(found), codes)

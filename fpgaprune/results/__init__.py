@@ -1,6 +1,7 @@
 """Values that come out of estimating, synthesizing and comparing."""
 
 from fpgaprune.results.calibration import Calibration, Finding, Fit
+from fpgaprune.results.choice import DesignChoice, LayerChoice, Limits
 from fpgaprune.results.comparison import Comparison, ComparisonRow, Figure, StageFacts, Verdict
 from fpgaprune.results.estimate import Complexity, Estimate, Fabric, LayerEstimate
 from fpgaprune.results.metrics import METRIC, METRICS, Metric
@@ -16,13 +17,16 @@ __all__ = [
     "Comparison",
     "ComparisonRow",
     "Complexity",
+    "DesignChoice",
     "Estimate",
     "Expected",
     "Fabric",
     "Figure",
     "Finding",
     "Fit",
+    "LayerChoice",
     "LayerEstimate",
+    "Limits",
     "Metric",
     "ModuleReport",
     "MultiplyOperator",

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fpgaprune.design import LayerKind
-from fpgaprune.errors import ConfigError
-from fpgaprune.estimate.sparse_kernels import kernel_attributes
+from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.estimate.sparse_kernels import (
+    RECURRENT,
+    KernelPlan,
+    kernel_names,
+    kernel_parameters,
+    layer_attributes,
+)
 from fpgaprune.generate.kernels.choose import ChosenKernel, KernelChoices
 from fpgaprune.generate.kernels.forms import CALL, KERNEL, SIZES
-from fpgaprune.generate.kernels.text import kernel_name, kernel_text
+from fpgaprune.generate.kernels.text import kernel_text
 from fpgaprune.templates import read_template
 
 FOLDER = "kernels"  # inside firmware/
@@ -30,10 +35,9 @@ class Kernels:
 
 def attach_kernels(graph: Any, choices: KernelChoices, io_type: str) -> Kernels:
     """Give every chosen layer of hls4ml's graph its kernel; the graph's strategy there is latency."""
-    headers = {}
+    headers: dict[str, str] = {}
     for name, choice in choices.chosen.items():
-        node = graph.graph[name]
-        headers[f"{kernel_name(str(node.index))}.h"] = _attach(node, choice, streams=io_type == "io_stream")
+        headers |= _attach(graph.graph[name], choice, streams=io_type == "io_stream")
     if any("in_slots" in text for text in headers.values()):
         graph.config.pipeline_style = "dataflow"  # a pipeline around the layers would unroll the time slots
     return Kernels(headers, (*choices.notes, *(choice.note for choice in choices.chosen.values())))
@@ -50,13 +54,30 @@ def write_kernels(kernels: Kernels, project: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _attach(node: Any, choice: ChosenKernel, *, streams: bool) -> str:
-    layer, plan = choice.layer, choice.plan
-    if layer.weight is None:
-        message = f"layer {layer.name!r} has no weights for a kernel"
-        raise ConfigError(message)
-    index = str(node.index)
-    config = KERNEL.sub(rf"\1nnet::{kernel_name(index)}\2", str(node.get_attr("config_cpp")))
+def _attach(node: Any, choice: ChosenKernel, *, streams: bool) -> dict[str, str]:
+    layer, names = choice.layer, kernel_names(choice.layer, str(node.index))
+    of_config = iter(names)
+    config = KERNEL.sub(lambda match: f"{match[1]}nnet::{next(of_config)}{match[2]}", str(node.get_attr("config_cpp")))
+    if layer.kind in RECURRENT:
+        node.set_attr("config_cpp", config)
+    else:
+        _attach_call(node, layer, config, choice.plans[0], streams=streams)
+    files = [f"{name}.h" for name in names]
+    node.set_attr("include_header", [*node.get_attr("include_header"), *(f"{FOLDER}/{file}" for file in files)])
+    node.set_attr(ATTRIBUTE, layer_attributes(choice.plans))
+    matrices = (layer.parameters[name] for name in kernel_parameters(layer))
+    return {
+        file: kernel_text(plan, name, _title(layer, plan), matrix.precision.fraction)
+        for file, name, plan, matrix in zip(files, names, choice.plans, matrices, strict=True)
+    }
+
+
+def _title(layer: LayerSpec, plan: KernelPlan) -> str:
+    return f"Layer {layer.name}: {plan.n_in} inputs, {plan.n_out} outputs. Written by fpgaprune."
+
+
+def _attach_call(node: Any, layer: LayerSpec, config: str, plan: KernelPlan, *, streams: bool) -> None:
+    """Let the node's call reach the kernel that its configuration names."""
     if layer.kind is not LayerKind.DENSE:
         config = SIZES.sub(rf"\g<1>{plan.n_in}\g<2>{plan.n_out};", config)
         if not streams:
@@ -68,7 +89,3 @@ def _attach(node: Any, choice: ChosenKernel, *, streams: bool) -> str:
         call = str(node.get_attr("function_cpp")).replace("nnet::dense<", "nnet::dense_sparse<", 1)
         node.set_attr("function_cpp", call)
     node.set_attr("config_cpp", config)
-    node.set_attr("include_header", [*node.get_attr("include_header"), f"{FOLDER}/{kernel_name(index)}.h"])
-    node.set_attr(ATTRIBUTE, kernel_attributes(plan))
-    title = f"Layer {layer.name}: {plan.n_in} inputs, {plan.n_out} outputs. Written by fpgaprune."
-    return kernel_text(plan, index, title, layer.weight.precision.fraction)

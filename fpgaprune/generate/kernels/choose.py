@@ -8,7 +8,8 @@ from typing import Any
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.sparse_kernels import KernelPlan, live_kernel_matrix, plan_kernel
+from fpgaprune.estimate.choose import adder_lut
+from fpgaprune.estimate.sparse_kernels import RECURRENT, KernelPlan, kernel_parameters, live_kernel_matrix, plan_kernel
 from fpgaprune.fixed_point import EXACT_WIDTH, Overflow
 from fpgaprune.generate.kernels.forms import obstacle_in_text
 from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
@@ -24,11 +25,11 @@ _PARTS = ("_depthwise", "_pointwise")  # what hls4ml appends to a separable conv
 
 @dataclass(frozen=True)
 class ChosenKernel:
-    """The kernel one layer gets; `origin` is the name the layer was asked for by."""
+    """The kernel of each matrix of one layer; `origin` is the name the layer was asked for by."""
 
     layer: LayerSpec
     origin: str
-    plan: KernelPlan
+    plans: tuple[KernelPlan, ...]
     note: str
 
 
@@ -71,16 +72,26 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
             _refuse(origin, wish, settings, why_not)
             notes.append(f"layer {layer.name}: hls4ml's own kernel, since {why_not}")
             continue
-        plan = _plan(layer, design)
+        plans = tuple(_plan(layer, matrix, design) for matrix in kernel_parameters(layer))
         bound = plain[layer.name]
         before = inf if bound is None else bound.high
-        after = plan.multipliers * layer.parallelization_factor
-        if wish is SparseKernels.AUTO and (plan.reuse_factor == 1 or after >= before):
-            why = "at reuse factor 1 synthesis folds the constants itself" if plan.reuse_factor == 1 else "no fewer"
+        after = sum(plan.multipliers for plan in plans) * layer.parallelization_factor + _between_gates(layer)
+        at_once = all(plan.reuse_factor == 1 for plan in plans)
+        if wish is SparseKernels.AUTO and (at_once or after >= before):
+            why = "at reuse factor 1 synthesis folds the constants itself" if at_once else "no fewer"
             notes.append(f"layer {layer.name}: hls4ml's own kernel ({before} multipliers; {why})")
             continue
-        chosen[layer.name] = ChosenKernel(layer, origin, plan, _note(layer, after, before))
+        chosen[layer.name] = ChosenKernel(layer, origin, plans, _note(layer, after, before))
     return _whole(KernelChoices(chosen, tuple(notes)), design, origins)
+
+
+def kernel_candidates(graph: Any) -> frozenset[str]:
+    """Names of the layers of hls4ml's graph that can have a kernel."""
+    design = read_graph(graph)
+    able = (layer for layer in design if layer.weight is not None and _obstacle(layer) is None)
+    return frozenset(
+        layer.name for layer in able if obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type) is None
+    )
 
 
 def origin_of(name: str, names: Collection[str]) -> str:
@@ -103,9 +114,10 @@ def with_latency(settings: GenerateSettings, names: Iterable[str]) -> GenerateSe
 
 def _note(layer: LayerSpec, after: int, before: float) -> str:
     said = f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}"
-    if layer.strategy in {None, Strategy.LATENCY}:
-        return said
-    return f"{said} with strategy {layer.strategy}, which it replaces"
+    if layer.strategy not in {None, Strategy.LATENCY}:
+        said += f" with strategy {layer.strategy}, which it replaces"
+    adders = None if layer.kind in RECURRENT else adder_lut(layer)
+    return said if adders is None else f"{said} (distributed_arithmetic: none, for at most {adders} LUTs of adders)"
 
 
 def _whole(choices: KernelChoices, design: Design, origins: Mapping[str, str]) -> KernelChoices:
@@ -127,13 +139,15 @@ def _whole(choices: KernelChoices, design: Design, origins: Mapping[str, str]) -
 
 def _obstacle(layer: LayerSpec) -> str | None:
     """Why a layer cannot have a kernel; None where it can."""
-    weight = layer.weight
-    if layer.kind not in {LayerKind.DENSE, *_CONVOLUTIONS}:
+    if layer.kind not in {LayerKind.DENSE, *_CONVOLUTIONS, *RECURRENT}:
         return f"there is no sparse kernel for {layer.kind.value} layers"
+    if layer.attributes.get("bidirectional"):
+        return "there is no sparse kernel for bidirectional layers"
     if layer.strategy not in _REPLACED:
         return f"its strategy is {layer.strategy}"
-    if weight is None or weight.encoding is not Encoding.FIXED or weight.precision.width > EXACT_WIDTH:
-        return "its weights are not fixed-point codes"
+    for weight in (layer.parameters[name] for name in kernel_parameters(layer)):
+        if weight.encoding is not Encoding.FIXED or weight.precision.width > EXACT_WIDTH:
+            return "its weights are not fixed-point codes"
     if layer.accumulator_precision is None or layer.input_precision is None:
         return "its types are not fixed-point"
     if layer.kind in _DEPTHWISE and layer.attributes.get("depth_multiplier") != 1:
@@ -148,7 +162,13 @@ def _refuse(origin: str, asked: SparseKernels, settings: GenerateSettings, why: 
         raise ConfigError(message)
 
 
-def _plan(layer: LayerSpec, design: Design) -> KernelPlan:
+def _plan(layer: LayerSpec, matrix: str, design: Design) -> KernelPlan:
     sums = layer.accumulator_precision
     in_order = sums is not None and sums.overflow is not Overflow.WRAP
-    return plan_kernel(live_kernel_matrix(layer, design), layer.reuse_factor or 1, in_order=in_order)
+    reuse_factor = layer.attributes.get("recurrent_reuse_factor") if "recurrent" in matrix else layer.reuse_factor
+    return plan_kernel(live_kernel_matrix(layer, design, matrix), int(reuse_factor or 1), in_order=in_order)
+
+
+def _between_gates(layer: LayerSpec) -> int:
+    """Products of data by data in a recurrent layer, three per unit, which no kernel changes."""
+    return 3 * int(layer.attributes.get("units", 0)) if layer.kind in RECURRENT else 0
