@@ -1,7 +1,7 @@
 """Signs of life on standard error while something takes long."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from fpgaprune.flow.compression import Epoch
 from fpgaprune.results import VariantResult
 
 
@@ -79,6 +80,19 @@ class EpochProgress:
     def say(self, sentence: str) -> None:
         """A line that stays."""
         self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+def show_epoch(progress: EpochProgress) -> Callable[[Epoch], None]:
+    """Shows epochs with metric, zeros and DSPs; a line for each count of DSPs where there is no bar."""
+
+    def shown(epoch: Epoch) -> None:
+        dsp = "" if epoch.dsp is None else f", {epoch.dsp} DSPs"
+        state = f"{epoch.metric_name} {epoch.metric:.4f}, {100 * epoch.sparsity:.1f} % zeros{dsp}"
+        progress.epoch(epoch.epoch, epoch.epochs, f"{epoch.phase}, {state}")
+        if dsp and not progress.drawn:
+            progress.say(f"epoch {epoch.epoch}/{epoch.epochs}, {epoch.phase}: {state}")
+
+    return shown
 
 
 class StudyProgress(EpochProgress):
