@@ -157,7 +157,7 @@ class _Run:
         self.watcher.stage(variant.name, "audit, estimate, compare")
         found = self._judged(variant, project)
         self.watcher.stage(variant.name, "synthesize openly")
-        layers, reason = synthesized_layers(project, hardware.tool)
+        layers, reason = synthesized_layers(project, variant.hardware.tool)
         return replace(
             found,
             synthesized=layers,
