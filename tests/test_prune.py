@@ -16,10 +16,11 @@ from fpgaprune.config.settings import parse_settings
 from fpgaprune.csd import csd_digits
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.flow.compression import Epoch
 from fpgaprune.flow.constants import change_constants
 from fpgaprune.flow.dataset import likely_loss, read_dataset
 from fpgaprune.flow.generate import generate
-from fpgaprune.flow.prune import Epoch, all_methods, method_config, prune_file
+from fpgaprune.flow.prune import all_methods, method_config, prune_file
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.settings import GenerateSettings

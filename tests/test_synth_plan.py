@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fpgaprune.errors import ToolError
+from fpgaprune.process import run_program
 from fpgaprune.synth import Outcome, Plan, State, Step, execute, failures
 from fpgaprune.synth.execute import COMMAND, LOG
 
@@ -146,6 +147,24 @@ def test_interrupt_ends_what_runs_and_keeps_what_is_finished(tmp_path: Path) -> 
     assert time.monotonic() - begin < 30
     again = execute(Plan(tmp_path, (step("a"),)))
     assert states(again) == [State.KEPT]
+
+
+def test_interrupt_ends_programs_that_functions_started(tmp_path: Path) -> None:
+    endless = "import pathlib, time; pathlib.Path('running').touch(); time.sleep(60)"
+
+    def act(folder: Path) -> None:
+        run_program((sys.executable, "-c", endless), "an endless program", folder, 60.0)
+
+    def interrupt() -> None:
+        while not (tmp_path / "a" / "running").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        execute(Plan(tmp_path, (step("a", command=None, action=act),)))
+    assert time.monotonic() - begin < 30
 
 
 def test_plan_in_words_names_commands_and_files(tmp_path: Path) -> None:

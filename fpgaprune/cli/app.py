@@ -28,6 +28,7 @@ from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 
 VERBS: Final[dict[str, str]] = {
     "prune": "Remove or cheapen weights, and say what that saves.",
+    "quantize": "Turn a float model into a QKeras model of few bits.",
     "generate": "Write a verified HLS project from a Keras or QKeras model.",
     "verify": "Run a project's C simulation against its model.",
     "emulate": "Compute what a project computes, bit for bit, without compiling it.",
@@ -38,6 +39,8 @@ VERBS: Final[dict[str, str]] = {
     "compare": "Hold the estimate of a project against its synthesis reports.",
     "calibrate": "Fit a tool's thresholds to one's own synthesis reports.",
     "study": "Train, prune, generate and judge every variant of a study.",
+    "sweep": "Compute a study's grid of precision and sparsity, and its Pareto front.",
+    "export": "Write the model and verified HLS project of a sweep's point.",
     "doctor": "Say which packages, compilers and FPGA tools are found here.",
 }
 _log = logging.getLogger(__name__)

@@ -7,10 +7,10 @@ import typer
 
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
-from fpgaprune.cli.progress import EpochProgress
+from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
-from fpgaprune.flow.prune import Epoch, method_config, prune_file
+from fpgaprune.flow.prune import method_config, prune_file
 from fpgaprune.render import compression_sheet
 
 EXAMPLE = "fpgaprune prune model.h5 --method polynomial --target-sparsity 0.8 --data train.npz -o pruned.h5"
@@ -100,14 +100,8 @@ def run(
     settings = settings_from(config, {"part": part, "precision": precision, "width": width})
     with EpochProgress() as progress:
         progress.begin(f"{model.name}: {method}")
-
-        def shown(epoch: Epoch) -> None:
-            dsp = "" if epoch.dsp is None else f", {epoch.dsp} DSPs"
-            state = f"{epoch.metric_name} {epoch.metric:.4f}, {100 * epoch.sparsity:.1f} % zeros{dsp}"
-            progress.epoch(epoch.epoch, epoch.epochs, f"{epoch.phase}, {state}")
-            if dsp and not progress.drawn:
-                progress.say(f"epoch {epoch.epoch}/{epoch.epochs}, {epoch.phase}: {state}")
-
-        found = prune_file(model, output, chosen, data, settings, weights=weights, loss=judged_by, on_epoch=shown)
+        found = prune_file(
+            model, output, chosen, data, settings, weights=weights, loss=judged_by, on_epoch=show_epoch(progress)
+        )
     emit(form, compression_sheet(found.record), lambda: found.record)
     tell(f"The model is in {found.output}, its record in {found.record_path}.")

@@ -24,6 +24,7 @@ from fpgaprune.generate.planning import Plan, plan_types
 from fpgaprune.generate.ranges import Point, observe, points
 from fpgaprune.generate.rewrite import simplify
 from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.generate.type_rules import Range
 from fpgaprune.generate.weights import Array
 from fpgaprune.read.graph import read_graph
 from fpgaprune.read.quantizer_types import FLOAT32_BITS
@@ -53,11 +54,27 @@ class Converted:
         return read_graph(self.graph)
 
 
-def convert_network(model: Any, settings: GenerateSettings, inputs: InputSet, output: Path) -> Converted:
-    """Lower the model, choose types from the inputs, and build hls4ml's graph that will write to `output`."""
+def observe_model(model: Any, inputs: InputSet) -> dict[str, Range]:
+    """Ranges of the values of a model on the inputs, by layer of the network that it becomes."""
     network = lower(model)
     simplify(network)
-    ranges = observe(model, network, inputs.arrays)
+    return observe(model, network, inputs.arrays)
+
+
+def convert_network(
+    model: Any,
+    settings: GenerateSettings,
+    inputs: InputSet,
+    output: Path,
+    ranges: Mapping[str, Range] | None = None,
+) -> Converted:
+    """Lower the model, choose types from the inputs, and build hls4ml's graph that will write to `output`.
+
+    `ranges` are those of `observe_model` for the same model and inputs, where they are known already.
+    """
+    network = lower(model)
+    simplify(network)
+    ranges = observe(model, network, inputs.arrays) if ranges is None else dict(ranges)
     plan = plan_types(network, ranges, settings, real_inputs=inputs.real)
     graph = convert(network, plan, settings, output)
     choices = choose_kernels(graph, settings, network.nodes)

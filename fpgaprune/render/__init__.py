@@ -7,6 +7,7 @@ from fpgaprune.render.design import design_json, design_sheet
 from fpgaprune.render.estimate import estimate_sheet
 from fpgaprune.render.sheet import Column, Row, Sheet, to_csv, to_markdown, to_text
 from fpgaprune.render.study import study_layer_sheet, study_sheet
+from fpgaprune.render.sweep import sweep_sheet
 
 __all__ = [
     "Column",
@@ -20,6 +21,7 @@ __all__ = [
     "estimate_sheet",
     "study_layer_sheet",
     "study_sheet",
+    "sweep_sheet",
     "to_csv",
     "to_markdown",
     "to_text",

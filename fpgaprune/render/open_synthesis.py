@@ -18,8 +18,9 @@ _COLUMNS = (
     Column("note", "note", rank=3, wrap=True),
 )
 _LEGEND = (
-    "multipliers needed: constants of three or more signed digits, shared per input, dead neurons removed (before "
-    "reuse); found: in the netlist of the generated C++. A dash is a number nobody gave.",
+    "multipliers needed: by the layer's constants under these rules (of HLS tools: those of three or more signed "
+    "digits), equal ones of one input together, dead neurons removed, before reuse; found: in the netlist of the "
+    "generated C++. A dash is a number nobody gave.",
 )
 
 

@@ -1,0 +1,188 @@
+"""What every compression from file to file does: read, judge before, write, read again, judge after, record."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from fpgaprune.compress import Progress
+from fpgaprune.compress.copying import predict
+from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.masks import quantized_sparsity
+from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
+from fpgaprune.errors import ConfigError, FpgapruneError
+from fpgaprune.estimate import estimate_design
+from fpgaprune.flow.dataset import Dataset, likely_loss, read_dataset
+from fpgaprune.flow.estimation import choose_rules, default_tool
+from fpgaprune.frameworks import quiet
+from fpgaprune.generate.inputs import InputSet
+from fpgaprune.generate.project import convert_network
+from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.read.model import load_model
+from fpgaprune.results import Estimate
+
+SUFFIXES = (".h5", ".keras")
+VALIDATION = 0.2  # of the samples that are not the test part choose between epochs
+_LOOK_S = 5.0  # at most every so often the DSPs are counted while training runs
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of a training run as shown: `dsp` is None between two counts."""
+
+    phase: str
+    epoch: int
+    epochs: int
+    metric_name: str
+    metric: float
+    sparsity: float
+    dsp: int | None
+
+
+OnEpoch = Callable[[Epoch], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """What was written and found; scores are on the test part of the data where it has one."""
+
+    output: Path
+    record_path: Path
+    before: Estimate
+    after: Estimate
+    record: Mapping[str, Any]
+
+
+class Compression:
+    """A model file and its data, read and judged; `write` puts the compressed model and the record beside it.
+
+    DSPs and LUTs are those of the project `generate` would write with `settings`, types placed by the data.
+    Raises ConfigError for files that do not fit, ModelError for a model that cannot be read.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        output: Path,
+        data: Path,
+        settings: GenerateSettings | None = None,
+        *,
+        weights: Path | None = None,
+        loss: str | None = None,
+    ) -> None:
+        check_model_output(output)
+        self.settings = settings or GenerateSettings()
+        self.model = load_model(path, weights).model
+        self.dataset = read_dataset(data, self.model)
+        self.inputs = InputSet((self.dataset.x,), data.name, real=True)
+        self.loss = loss or likely_loss(self.model, self.dataset.y)
+        self._path, self._output = path, output
+        self._before = self.estimate(self.model)
+        self._score = score_model(self.model, self.dataset, self.loss)
+        self._sparsity = quantized_sparsity(find_kernels(self.model))
+
+    def estimate(self, model: Any) -> Estimate:
+        """DSPs and LUTs of a model as it would be generated."""
+        return estimate_model(model, self.settings, self.inputs)
+
+    def write(self, model: Any, record: Mapping[str, Any], seconds: float) -> Compressed:
+        """Save the model and `<name>.pruning.json`; what is told of the model is told of the file read again."""
+        save_model(model, self._output)
+        again = load_model(self._output).model
+        after = self.estimate(again)
+        told = {
+            **record,
+            "model": self._path.name,
+            "output": self._output.name,
+            "seconds": round(seconds, 3),
+            "loss": self.loss,
+            "score": {
+                "before": score_json(self._score),
+                "after": score_json(score_model(again, self.dataset, self.loss)),
+                "test": self.dataset.test_x is not None,
+            },
+            "estimate": {"before": totals(self._before), "after": totals(after)},
+            "sparsity": {"before": self._sparsity, "after": quantized_sparsity(find_kernels(again))},
+        }
+        path = self._output.with_name(f"{self._output.stem}.pruning.json")
+        path.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        return Compressed(self._output, path, self._before, after, told)
+
+
+class Watch:
+    """Passes epochs on, with a count of DSPs now and then: it takes about a second."""
+
+    def __init__(self, session: Compression, on_epoch: OnEpoch | None) -> None:
+        self._session, self._on_epoch = session, on_epoch
+        self._looked = 0.0
+
+    def seen(self, progress: Progress) -> None:
+        """An epoch is over."""
+        if self._on_epoch is None:
+            return
+        dsp = None
+        if progress.epoch == progress.epochs or time.monotonic() - self._looked >= _LOOK_S:
+            dsp = self._dsp(progress.model)
+            self._looked = time.monotonic()
+        told = (progress.phase, progress.epoch, progress.epochs, progress.metric_name, progress.metric)
+        self._on_epoch(Epoch(*told, progress.sparsity, dsp))
+
+    def _dsp(self, model: Any) -> int | None:
+        try:
+            return self._session.estimate(model).dsp.high
+        except FpgapruneError:  # a network in training may leave the ranges that can be converted for a moment
+            return None
+
+
+def check_model_output(output: Path) -> None:
+    """Raise ConfigError unless `output` can become a model file."""
+    if output.suffix not in SUFFIXES:
+        message = f"the output {output} must end in .h5 or .keras"
+        raise ConfigError(message)
+    if output.is_dir():
+        message = f"the output {output} is a folder: name a file"
+        raise ConfigError(message)
+
+
+def save_model(model: Any, output: Path) -> None:
+    """Write an ordinary Keras model file, complete or not at all."""
+    output.parent.mkdir(parents=True, exist_ok=True)
+    beside = output.with_name(f".{output.stem}.unfinished{output.suffix}")
+    try:
+        with quiet("save"):
+            model.save(beside)
+        beside.replace(output)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def score_model(model: Any, dataset: Dataset, loss: str) -> Score:
+    """The model's score on the test part of the data, or on all of it where there is none."""
+    x, y = dataset.judged_by
+    outputs = predict(model, x)
+    _, judge = resolve_loss(loss, outputs)
+    return judge(outputs, fitting_targets(outputs, y))
+
+
+def estimate_model(model: Any, settings: GenerateSettings, inputs: InputSet) -> Estimate:
+    """The estimate of a loaded model as it would be generated."""
+    design = convert_network(model, settings, inputs, Path("project")).design
+    return estimate_design(design, choose_rules(None, None, default_tool(design)))
+
+
+def score_json(score: Score) -> dict[str, float | None]:
+    """Loss and accuracy, None where they are no number or do not apply."""
+    return {"loss": float(score.loss) if isfinite(score.loss) else None, "accuracy": score.accuracy}
+
+
+def totals(estimate: Estimate) -> dict[str, Any]:
+    """DSPs, their first-order count, and LUTs."""
+    lut = estimate.fabric.lut
+    return {
+        "dsp": estimate.dsp.json(),
+        "first_order_dsp": estimate.first_order_dsp,
+        "lut": None if lut is None else lut.json(),
+    }
