@@ -62,6 +62,9 @@ def run(
         str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
+    shrink: Annotated[
+        bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
+    ] = False,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the method, as learning_rate=0.002."),
@@ -113,6 +116,7 @@ def run(
             weights=weights,
             loss=judged_by,
             epochs=trained,
+            smaller=shrink,
             on_epoch=show_epoch(progress),
         )
     emit(form, compression_sheet(found.record), lambda: found.record)
