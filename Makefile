@@ -12,11 +12,12 @@ UV := .venv-lock/bin/uv
 unexport PYTHONPATH PYTHONHOME
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help demo test lint format test-oldest lock clean environment
+.PHONY: help demo test test-kernels lint format test-oldest lock clean environment
 
 help:
 	@echo "make demo         prune, generate, verify and compare a small network, in a few minutes"
 	@echo "make test         all checks and tests"
+	@echo "make test-kernels every layer kind, reuse factor, sparsity and io_type with sparse kernels"
 	@echo "make test-oldest  smoke run on TensorFlow 2.14.1 (skipped without Python 3.11)"
 	@echo "make lint         style, types and import order"
 	@echo "make format       format the sources"
@@ -31,6 +32,9 @@ demo: environment
 
 test: lint
 	$(BIN)/python -m pytest -n 2 $(PYTEST)
+
+test-kernels: environment
+	$(BIN)/python -m pytest -n 2 -m matrix tests/test_kernel_matrix.py $(PYTEST)
 
 lint: environment
 	$(BIN)/ruff check .

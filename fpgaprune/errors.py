@@ -40,6 +40,10 @@ class ToolError(FpgapruneError):
     """An external program is missing, failed or ran out of time."""
 
 
+class UnsupportedError(ToolError):
+    """A layer is outside what open synthesis can do: the reason stands in its row instead of a number."""
+
+
 class DependencyError(FpgapruneError):
     """An optional dependency is not installed or clashes with another one."""
 

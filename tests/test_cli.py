@@ -87,6 +87,10 @@ def test_doctor_names_what_it_looked_for(capsys):
     found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert found["numpy"]["found"]
     assert {"vitis_hls", "g++", "hls4ml", "owner of the module qkeras"} <= set(found)
+    tools = ("pyosys", "verilator", "ziglang", "vitis_hls", "vitis-run", "vivado_hls", "vivado")
+    assert set(tools) <= set(found)
+    assert "FPGAPRUNE_VITIS_HLS" in found["vitis-run"]["purpose"]
+    assert "FPGAPRUNE_YOSYS" in found["pyosys"]["purpose"]
     assert run("doctor") == 0
     drawn = capsys.readouterr().out
     assert "vitis_hls" in drawn
@@ -97,3 +101,13 @@ def test_doctor_warns_of_a_package_that_shadows_qkeras(capsys, monkeypatch):
     monkeypatch.setattr("fpgaprune.cli.doctor.metadata.packages_distributions", lambda: {"qkeras": ["QKeras", "hgq2"]})
     assert run("doctor") == 0
     assert "hgq2 installs its own 'qkeras'" in capsys.readouterr().out
+
+
+def test_doctor_says_what_a_variable_names(capsys, monkeypatch):
+    monkeypatch.setenv("FPGAPRUNE_VIVADO", sys.executable)
+    monkeypatch.setenv("FPGAPRUNE_YOSYS", "no-such-yosys")
+    assert run("doctor", "--json") == 0
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert found["vivado"]["found"].endswith(sys.executable)
+    assert found["pyosys"]["found"] is None
+    assert "FPGAPRUNE_YOSYS names 'no-such-yosys'" in found["pyosys"]["problem"]

@@ -72,8 +72,10 @@ def test_wide_products_take_several_blocks() -> None:
 
 def test_yosys_multiplies_whatever_is_no_power_of_two() -> None:
     small = FixedPoint(6, 6)
-    assert dsp(one([[3, 4, 31]], rules_for("yosys"), data=small)) == 2
-    assert dsp(one([[3, 4, 7]], rules_for("yosys"), data=FixedPoint(5, 5))) == 1  # 5 x 3 bits give 8, 5 x 4 give 9
+    assert dsp(one([[3, 4, 31]], rules_for("yosys"), data=small)) == 1
+    assert dsp(one([[3, 4, 31]], rules_for("yosys"), data=FixedPoint(8, 8))) == 2
+    assert dsp(one([[3, 4, 7]], rules_for("yosys"), data=FixedPoint(5, 5))) == 0  # 5 x 4 bits give 8
+    assert dsp(one([[3, 5, 10]], rules_for("yosys"), data=FixedPoint(6, 6))) == 1  # 6 x 3 give 8, 6 x 4 give 9, shared
 
 
 def test_an_unknown_tool_or_version_is_refused_with_the_choices() -> None:

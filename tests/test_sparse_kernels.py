@@ -1,5 +1,6 @@
 """Sparse kernels: the products a matrix needs, spread over multipliers; written, simulated and read back."""
 
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,15 @@ from hypothesis.extra.numpy import arrays
 
 from fpgaprune.csd import csd_digits
 from fpgaprune.csim import build_simulation
-from fpgaprune.design import Design
+from fpgaprune.design import Design, Strategy
 from fpgaprune.design.differences import differences
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.sparse_kernels import plan_kernel
+from fpgaprune.estimate.sparse_kernels import KernelCounts, kernel_attributes, live_kernel_matrix, plan_kernel
 from fpgaprune.flow.audit import audit
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.kernels.text import kernel_text
-from fpgaprune.generate.settings import GenerateSettings, SparseKernels
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
 from fpgaprune.read.project import read_project
 from fpgaprune.read.project.folder import ProjectFolder
 from fpgaprune.read.project.kernels import kernel_codes, read_kernel
@@ -38,6 +39,7 @@ def test_a_plan_holds_every_product_once_and_no_multiplier_too_many(
     multiplied = sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in codes)
     assert plan.multiplied == multiplied
     assert plan.multipliers == ceil(multiplied / reuse_factor)
+    assert KernelCounts.of(codes).attributes(reuse_factor) == kernel_attributes(plan)
     assert plan.slots <= reuse_factor
 
 
@@ -47,7 +49,7 @@ def test_the_text_is_read_back(tmp_path: Path, reuse_factor: int, *, in_order: b
     codes = np.random.default_rng(1).integers(-100, 100, (9, 7)) * (np.random.default_rng(2).random((9, 7)) > 0.5)
     plan = plan_kernel(codes, reuse_factor, in_order=in_order)
     (tmp_path / "firmware" / "kernels").mkdir(parents=True)
-    text = kernel_text(plan, "2", "A layer.", 6)
+    text = kernel_text(plan, "sparse_2", "A layer.", 6)
     (tmp_path / "firmware" / "kernels" / "sparse_2.h").write_text(text)
     found = read_kernel(ProjectFolder(tmp_path), "sparse_2", 6, reuse_factor)
     np.testing.assert_array_equal(kernel_codes(found), codes)
@@ -110,7 +112,8 @@ def test_a_dense_network_is_exact_and_counted(tmp_path: Path, backend: str, reus
     for name in ("sparse", "single", "equal"):
         weight = written[name].weight
         assert weight is not None
-        needed = sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in weight.codes)
+        codes = live_kernel_matrix(written[name], written)
+        needed = sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in codes)
         assert written[name].attributes["kernel_multipliers"] == ceil(needed / reuse_factor)
         assert estimated[name].multipliers is not None
         assert estimated[name].multipliers.high == ceil(needed / reuse_factor)
@@ -188,3 +191,48 @@ def test_dense_layers_between_streams_are_exact(tmp_path: Path) -> None:
     outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
     np.testing.assert_array_equal(*outputs)
     assert differences(design, read_project(tmp_path / "ours")) == ()
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_layers_asked_for_as_resource_are_replaced_where_that_is_cheaper(tmp_path: Path) -> None:
+    keras_model = model(0.75)
+    five = {"sparse": LayerSettings(reuse_factor=5)}
+    settings = GenerateSettings(strategy=Strategy.RESOURCE, reuse_factor=4, layers=five)
+    made = generate_loaded(loaded(keras_model), tmp_path / "plain", settings, run_verify=False)
+    ours = generate_loaded(
+        loaded(keras_model),
+        tmp_path / "ours",
+        replace(settings, sparse_kernels=SparseKernels.AUTO, layers=five | {"eq*": LayerSettings(reuse_factor=1)}),
+        run_verify=False,
+    )
+    assert made.design["sparse"].strategy is Strategy.RESOURCE
+    assert ours.design["sparse"].strategy is Strategy.LATENCY
+    assert ours.design["sparse"].attributes["sparse_kernel"] is True
+    assert ours.design["equal"].strategy is Strategy.RESOURCE  # at reuse factor 1 synthesis folds the constants
+    assert any("where hls4ml's needs 16 with strategy resource, which it replaces" in note for note in ours.notes)
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    assert differences(ours.design, read_project(tmp_path / "ours")) == ()
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize("reuse_factor", [1, 4])
+def test_neurons_that_nothing_reads_are_left_out(tmp_path: Path, reuse_factor: int) -> None:
+    """Only output 5 of the first layer meets a weight that is not zero."""
+    keras_model = model(0.0)
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, "Vitis", reuse_factor)
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, "Vitis", reuse_factor)
+    weight = design["sparse"].weight
+    assert weight is not None
+    read = np.zeros_like(weight.codes)
+    read[:, 5] = weight.codes[:, 5]
+    plan = plan_kernel(read, reuse_factor)
+    assert design["sparse"].attributes["kernel_products"] == plan.multiplied
+    assert design["sparse"].attributes["kernel_multipliers"] == plan.multipliers
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    assert audit(tmp_path / "ours").agrees

@@ -35,9 +35,12 @@ VERBS: Final[dict[str, str]] = {
     "audit": "Compare the model's constants, the graph's and the written project's.",
     "inspect": "Show the layers of a model or project: shapes, types, zeros.",
     "estimate": "Count the DSPs a model or project will need, from its weights.",
+    "synth": "Synthesize the generated C++, without a licence or by AMD's tools.",
     "compare": "Hold the estimate of a project against its synthesis reports.",
     "calibrate": "Fit a tool's thresholds to one's own synthesis reports.",
     "study": "Train, prune, generate and judge every variant of a study.",
+    "sweep": "Compute a study's grid of precision and sparsity, and its Pareto front.",
+    "export": "Write the model and verified HLS project of a sweep's point.",
     "doctor": "Say which packages, compilers and FPGA tools are found here.",
 }
 _log = logging.getLogger(__name__)

@@ -1,7 +1,8 @@
 """`fpgaprune doctor`: what is installed here, and what is missing for which verb."""
 
+import os
 import platform
-import re
+import shlex
 import shutil
 import sys
 from importlib import metadata
@@ -13,12 +14,20 @@ from rich.table import Table
 
 from fpgaprune import __version__
 from fpgaprune.cli.output import show, write_json
+from fpgaprune.synth.amd.tools import TOOLS, locate, version_of
+from fpgaprune.synth.open.verilator import VARIABLE as VERILATOR
+from fpgaprune.synth.open.yosys import VARIABLE as YOSYS
 
 EXAMPLE = "fpgaprune doctor"
 
 _CORE: Final = ("numpy", "defusedxml", "typer", "rich", "pydantic", "pyyaml")
 _KERAS: Final = ("tensorflow", "tf-keras", "qkeras", "pyparsing", "tensorflow-model-optimization", "hls4ml")
-_AMD_TOOLS: Final = ("vitis_hls", "vitis-run", "vivado_hls", "vivado")
+_AMD_TOOLS: Final = {
+    "vitis_hls": "C synthesis (until 2024.1)",
+    "vitis-run": "C synthesis (from 2024.2)",
+    "vivado_hls": "C synthesis (until 2020.1)",
+    "vivado": "logic synthesis, implementation",
+}
 _SUPPORTED: Final = ((3, 11), (3, 13))  # the range the TensorFlow stack resolves on
 
 
@@ -90,24 +99,45 @@ def _qkeras_owner() -> Finding:
 def _compilers() -> list[Finding]:
     purpose = "C simulation (verify)"
     system = Finding("compiler", "g++", shutil.which("g++"), purpose)
-    wheel = _package("ziglang", "compiler", f"{purpose}, where there is no g++")
+    wheel = _package("ziglang", "compiler", f"{purpose}, where there is no g++; open synthesis: clang")
     if system.found is None and wheel.found is None:
         system = system._replace(problem="no C++ compiler found: install g++, or pip install 'fpgaprune[compiler]'")
     return [system, wheel]
 
 
 def _tools() -> list[Finding]:
-    found = [Finding("synthesis", name, _tool(name), "synthesis, outside fpgaprune") for name in _AMD_TOOLS]
-    return [*found, Finding("synthesis", "yosys", shutil.which("yosys"), "open synthesis, outside fpgaprune")]
+    open_tools = [
+        _located("pyosys", f"open synthesis: mapping; override: {YOSYS}", YOSYS, "yosys"),
+        _located(
+            "verilator", f"open synthesis: running the Verilog; override: {VERILATOR}", VERILATOR, "verilator_bin"
+        ),
+    ]
+    return [*open_tools, *(_amd(name) for name in _AMD_TOOLS)]
 
 
-def _tool(name: str) -> str | None:
-    """Path of an AMD tool, with the version its folder is called by."""
-    path = shutil.which(name)
+def _located(package: str, purpose: str, variable: str, program: str) -> Finding:
+    """A tool that a variable names, else a wheel brings, else the path has."""
+    named = os.environ.get(variable, "").strip()
+    if named:
+        words = shlex.split(named)
+        there = bool(words) and (shutil.which(words[0]) is not None or Path(words[0]).is_dir())
+        problem = None if there else f"{variable} names {named!r}, which is not there"
+        return Finding("open synthesis", package, f"as {variable} says: {named}" if there else None, purpose, problem)
+    wheel = _package(package, "open synthesis", purpose)
+    return wheel if wheel.found is not None else wheel._replace(found=shutil.which(program))
+
+
+def _amd(program: str) -> Finding:
+    """A program of AMD's: as its variable says, on the path, or where AMD's settings script says."""
+    wanted = next(wanted for wanted in TOOLS.values() if program in wanted.programs)
+    purpose = f"{_AMD_TOOLS[program]}; override: {wanted.variable}"
+    named = os.environ.get(wanted.variable, "").strip()
+    path = shutil.which(named) if named else locate(wanted, program)
     if path is None:
-        return None
-    version = next((part for part in Path(path).parts if re.fullmatch(r"20\d\d\.\d(\.\d)?", part)), None)
-    return f"{version} ({path})" if version else path
+        problem = f"{wanted.variable} names {named!r}, which is not a program" if named else None
+        return Finding("AMD", program, None, purpose, problem)
+    version = version_of(path)
+    return Finding("AMD", program, f"{version} ({path})" if version else path, purpose)
 
 
 def _table(findings: list[Finding]) -> Table:

@@ -10,6 +10,8 @@ from fpgaprune.cli.output import show, tell
 from fpgaprune.cli.progress import working
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.flow.generate import generate
+from fpgaprune.render.choice import choice_sheet
+from fpgaprune.render.sheet import to_text
 from fpgaprune.render.verification import verification_lines
 
 EXAMPLE = "fpgaprune generate model.h5 -o my_project --part xc7z020clg400-1 --data test_inputs.npy"
@@ -53,6 +55,21 @@ def run(
             help="Kernels that hold only the products the weights need: never (default), auto or always.",
         ),
     ] = None,
+    max_dsp: Annotated[
+        str | None, typer.Option("--max-dsp", metavar="N|P%", help="Choose strategies within so many DSPs.")
+    ] = None,
+    max_lut: Annotated[
+        str | None, typer.Option("--max-lut", metavar="N|P%", help="... within so many LUTs, or a share of the part's.")
+    ] = None,
+    max_latency_cycles: Annotated[
+        int | None, typer.Option("--max-latency-cycles", metavar="N", help="... within so many cycles of latency.")
+    ] = None,
+    max_latency_ns: Annotated[
+        float | None, typer.Option("--max-latency-ns", metavar="T", help="... within so much time at the clock.")
+    ] = None,
+    max_ii: Annotated[
+        int | None, typer.Option("--max-ii", metavar="N", help="... with so many cycles between two inputs at most.")
+    ] = None,
     layer: Annotated[
         list[str] | None,
         typer.Option("--layer", metavar="NAME:KEY=VALUE", help="One setting of one layer or pattern; repeatable."),
@@ -66,6 +83,8 @@ def run(
 
     Types the model's quantizers decide are kept exactly; the others are placed by the data (or by seeded random
     inputs) and never wrap. Test-bench inputs and the model's outputs are written beside for co-simulation.
+    With a limit, strategy, reuse factor and kernel of every layer are chosen within it, and the table of what was
+    chosen and why comes first; what cannot be met is said, with the least there is.
     Exit code 1 when the simulation disagrees with the model.
     """
     flags = {
@@ -78,12 +97,19 @@ def run(
         "precision": precision,
         "width": width,
         "sparse_kernels": sparse_kernels,
+        "max_dsp": max_dsp,
+        "max_lut": max_lut,
+        "max_latency_cycles": max_latency_cycles,
+        "max_latency_ns": max_latency_ns,
+        "max_ii": max_ii,
     }
     settings = settings_from(config, flags, layer or [])
     with working("reading the model, writing the project" + (", simulating" if verify else "")):
         generated = generate(model, output, settings, weights=weights, data=data, run_verify=verify)
     for note in generated.notes:
         tell(f"note: {note}")
+    if generated.choice is not None:
+        show(to_text(choice_sheet(generated.choice)))
     lines = [f"Wrote {output} for {settings.backend}, {settings.part}, {settings.clock_ns:g} ns, {settings.io_type}."]
     if generated.verification is not None:
         lines += verification_lines(generated.verification)

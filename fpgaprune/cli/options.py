@@ -47,3 +47,7 @@ IoTypeOption = Annotated[
 WeightsOption = Annotated[
     Path | None, typer.Option("--weights", metavar="FILE", help="The weights that go with a .json model.")
 ]
+StorageOption = Annotated[
+    str | None,
+    typer.Option("--storage", metavar="URL", help="Database of the points. Default: study.db in the output folder."),
+]

@@ -7,7 +7,15 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from fpgaprune.flow.compression import Epoch
 from fpgaprune.results import VariantResult
@@ -34,9 +42,14 @@ class EpochProgress:
             BarColumn(bar_width=30),
             TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
+            *self._more_columns(),
         )
         self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
         self._task: TaskID = self._bar.add_task("", total=None, state="")
+
+    @staticmethod
+    def _more_columns() -> tuple[TimeRemainingColumn, ...]:
+        return ()
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -98,3 +111,25 @@ class StudyProgress(EpochProgress):
         """A variant is through."""
         taken = "" if row.seconds is None else f" in {row.seconds:.0f} s"
         self.say(f"{row.name}: failed: {row.error}" if row.error else f"{row.name}: done{taken}")
+
+
+class SweepProgress(EpochProgress):
+    """A bar over the points of a sweep with the time left; a line at each tenth where nobody watches a terminal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tenth: int | None = None
+
+    @staticmethod
+    def _more_columns() -> tuple[TimeRemainingColumn, ...]:
+        return (TimeRemainingColumn(),)
+
+    def points(self, done: int, total: int) -> None:
+        """So many points are finished."""
+        if self._tenth is None:
+            self._bar.reset(self._task, description="points", total=total, completed=done, state="")
+        self._bar.update(self._task, completed=done, total=total, state=f"{done}/{total}")
+        tenth = 10 * done // total
+        if not self._console.is_terminal and tenth != self._tenth:
+            self.say(f"{done} of {total} points")
+        self._tenth = tenth

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from fpgaprune.cli.output import Format, FormatOption, emit, tell
+from fpgaprune.cli.output import Format, FormatOption, emit, show, tell
 from fpgaprune.cli.progress import StudyProgress
 from fpgaprune.flow.study import run_study, write_results
-from fpgaprune.render import study_sheet, to_csv, to_markdown
+from fpgaprune.render import study_layer_sheet, study_sheet, to_csv, to_markdown, to_text
 from fpgaprune.results import StudyResult
 
 EXAMPLE = "fpgaprune study projects/digits_mlp -o build/digits_mlp"
@@ -30,15 +30,19 @@ def run(
     ] = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
-    """Train, prune, generate, verify, audit, estimate and compare every variant of a study.
+    """Train, prune, generate, verify, audit, estimate, compare and openly synthesize every variant of a study.
 
     A study is a folder: project.toml asks the question, task.py, which is run as it is, has the data and the model.
     What is finished is kept in the output folder, so that a study that was interrupted goes on where it stopped.
-    Exit code 1 when a variant failed, or its simulation or audit disagrees with its model.
+    Exit code 1 when a variant failed, or its simulation or audit disagrees with its model, or its
+    synthesis with its estimate.
     """
     target = output if output is not None else Path("build") / folder.resolve().name
     with StudyProgress() as progress:
         result = run_study(folder, target, progress, only=variant)
+    if form is Format.TEXT and any(row.synthesized for row in result.rows):
+        show(to_text(study_layer_sheet(result)))
+        show("")
     emit(form, study_sheet(result), result.json)
     write_results(target, _texts(result))
     tell(f"Projects, models and results.json, .csv and .md are in {target}.")
@@ -52,4 +56,5 @@ def _texts(result: StudyResult) -> dict[str, str]:
         "results.json": json.dumps(result.json(), indent=2, ensure_ascii=False) + "\n",
         "results.csv": to_csv(sheet),
         "results.md": to_markdown(sheet),
+        "layers.csv": to_csv(study_layer_sheet(result)),
     }

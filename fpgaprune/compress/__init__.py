@@ -13,8 +13,10 @@ from fpgaprune.compress.method import (
     pruning_method,
     pruning_methods,
 )
+from fpgaprune.compress.post_training import LAYER_LIMIT, has_widths, prune_smallest, requantized
 
 __all__ = [
+    "LAYER_LIMIT",
     "Blocks",
     "IterativeL1",
     "NofM",
@@ -25,8 +27,11 @@ __all__ = [
     "PruningDivergedError",
     "TrainingData",
     "config_type",
+    "has_widths",
     "prune",
+    "prune_smallest",
     "pruning_method",
     "pruning_methods",
+    "requantized",
     "split_validation",
 ]

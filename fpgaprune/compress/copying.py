@@ -19,7 +19,7 @@ def copy_model(model: Any, sample: Arrays) -> Any:
     """
     keras = load_frameworks().keras
     try:
-        with keras.utils.custom_object_scope(_quantized_objects()), quiet("clone"), warnings.catch_warnings():
+        with keras.utils.custom_object_scope(quantized_objects()), quiet("clone"), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # Keras' advice on how QKeras writes its quantizers
             copy = keras.models.clone_model(model)
             if not copy.built:
@@ -59,7 +59,8 @@ def _compare(model: Any, copy: Any, sample: Arrays) -> None:
             raise ModelError(message)
 
 
-def _quantized_objects() -> dict[str, Any]:
+def quantized_objects() -> dict[str, Any]:
+    """QKeras' classes by name, as Keras wants them to rebuild a model."""
     objects: dict[str, Any] = {}
     load_frameworks().qkeras.utils._add_supported_quantized_objects(objects)
     return objects

@@ -1,16 +1,26 @@
 """A generation recipe: a TOML file and command-line flags, checked, as GenerateSettings."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from math import floor
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from fpgaprune.design import Strategy
+from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, unknown_choice
 from fpgaprune.fixed_point import FixedPoint
-from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
+from fpgaprune.generate.settings import (
+    DEFAULT_CLOCK_NS,
+    DEFAULT_PART,
+    GenerateSettings,
+    LayerSettings,
+    SparseKernels,
+)
+from fpgaprune.results import Limits
 
 
 class _Layer(BaseModel):
@@ -40,6 +50,11 @@ class _Recipe(_Layer):
     io_type: str | None = None
     width: int | None = Field(default=None, strict=True)
     project_name: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    max_dsp: int | str | None = None
+    max_lut: int | str | None = None
+    max_latency_cycles: int | None = Field(default=None, ge=1, strict=True)
+    max_latency_ns: float | None = Field(default=None, gt=0)
+    max_ii: int | None = Field(default=None, ge=1, strict=True)
     layers: dict[str, _Layer] = Field(default_factory=dict)
 
 
@@ -113,6 +128,15 @@ def _split(flag: str) -> tuple[str, str, Any]:
 
 
 def _settings(recipe: _Recipe) -> GenerateSettings:
+    limits = _limits(recipe)
+    if limits and (recipe.strategy or recipe.reuse_factor):
+        message = (
+            "limits choose strategy and reuse factor of every layer: leave strategy and reuse_factor out, or set them "
+            "for single layers, as in --layer NAME:reuse_factor=N"
+        )
+        raise ConfigError(message)
+    if limits and recipe.sparse_kernels is None:
+        recipe.sparse_kernels = SparseKernels.AUTO.value
     chosen: dict[str, Any] = {
         "backend": _backend(recipe.backend),
         "part": recipe.part,
@@ -125,6 +149,7 @@ def _settings(recipe: _Recipe) -> GenerateSettings:
         "sparse_kernels": parse_sparse_kernels(recipe.sparse_kernels),
         "precision": None if recipe.precision is None else FixedPoint.from_cpp(recipe.precision),
         "layers": {name: _layer(layer) for name, layer in recipe.layers.items()},
+        "limits": limits,
     }
     if recipe.parallelization_factor is not None:
         message = (
@@ -132,6 +157,39 @@ def _settings(recipe: _Recipe) -> GenerateSettings:
         )
         raise ConfigError(message)
     return GenerateSettings(**{name: value for name, value in chosen.items() if value is not None})
+
+
+def _limits(recipe: _Recipe) -> Limits:
+    """The limits in counts: shares are of what the part has, nanoseconds are at the clock."""
+    part = recipe.part or DEFAULT_PART
+    cycles = recipe.max_latency_cycles
+    if recipe.max_latency_ns is not None:
+        in_time = floor(recipe.max_latency_ns / (recipe.clock_ns or DEFAULT_CLOCK_NS))
+        cycles = in_time if cycles is None else min(cycles, in_time)
+    return Limits(
+        dsp=_amount("max_dsp", recipe.max_dsp, part),
+        lut=_amount("max_lut", recipe.max_lut, part),
+        latency_cycles=cycles,
+        ii=recipe.max_ii,
+    )
+
+
+def _amount(key: str, value: int | str | None, part: str) -> int | None:
+    """A count, or a share such as "40%" of what the part has; raises ConfigError for anything else."""
+    if value is None:
+        return None
+    text = str(value).strip()
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text)
+    if number is None:
+        if not text.isdigit():
+            message = f"{key} is a count or a share of the part, as in 500 or 40%, not {value!r}"
+            raise ConfigError(message)
+        return int(text)
+    available: int | None = getattr(find_device(part).available, key.removeprefix("max_"))
+    if available is None:
+        message = f"{key} is {text}, but how many the part {part} has is not known: give a count"
+        raise ConfigError(message)
+    return floor(available * float(number[1]) / 100)
 
 
 def _layer(layer: _Layer) -> LayerSettings:

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from fpgaprune.compress import PruneConfig, config_type
+from fpgaprune.compress import LAYER_LIMIT, PruneConfig, config_type
+from fpgaprune.config.recipe import parse_strategy
 from fpgaprune.errors import ConfigError, unknown_choice
 
 DEFAULT_METHOD = "iterative_l1"
@@ -45,13 +46,27 @@ class _VariantFile(_Strict):
     hardware: Settings = {}
 
 
+class _SweepFile(_Strict):
+    """Axes as lists; what a study's [task] and [hardware] say otherwise is replaced, as by a variant."""
+
+    bits: Annotated[list[Annotated[int, Field(ge=2, le=32)]], Field(min_length=1)]
+    sparsity: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1)]
+    strategy: list[str] = []
+    reuse_factor: list[Annotated[int, Field(ge=1)]] = []
+    layer_limit: Annotated[float, Field(gt=0, le=1)] = LAYER_LIMIT
+    model: str | None = None
+    task: Settings = {}
+    hardware: Settings = {}
+
+
 class _StudyFile(_Strict):
     title: str
     question: str
     task: Settings = {}
     pruning: Settings = {}
     hardware: Settings
-    variant: Annotated[list[_VariantFile], Field(min_length=1)]
+    variant: list[_VariantFile] = []
+    sweep: _SweepFile | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,24 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """A grid over a trained model: a point for every combination of the axes, without training again.
+
+    `bits` are those of every quantizer of the model, and of the types of what has none. `model` is a file of a
+    trained model; None: the study's task trains one. `task` and `hardware` are in force for all points.
+    """
+
+    bits: tuple[int, ...]
+    sparsity: tuple[float, ...]
+    strategy: tuple[str, ...]
+    reuse_factor: tuple[int, ...]
+    layer_limit: float
+    model: Path | None
+    task: Mapping[str, Any]
+    hardware: Hardware
+
+
+@dataclass(frozen=True)
 class Study:
     """A study folder, read and checked."""
 
@@ -80,6 +113,7 @@ class Study:
     title: str
     question: str
     variants: tuple[Variant, ...]
+    sweep: Sweep | None = None
 
 
 def load_study(folder: Path) -> Study:
@@ -103,7 +137,11 @@ def load_study(folder: Path) -> Study:
     if len(set(slugs)) != len(slugs):
         message = f"{path}: variants need names that differ in letters and digits, not {', '.join(slugs)}"
         raise ConfigError(message)
-    return Study(folder, content.title, content.question, variants)
+    sweep = None if content.sweep is None else _sweep(path, content, content.sweep)
+    if not variants and sweep is None:
+        message = f"{path} asks for nothing: it needs a [[variant]] for fpgaprune study, or a [sweep]"
+        raise ConfigError(message)
+    return Study(folder, content.title, content.question, variants, sweep)
 
 
 def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:
@@ -133,7 +171,42 @@ def _variant(path: Path, study: _StudyFile, variant: _VariantFile) -> Variant:
     return Variant(variant.name, {**study.task, **variant.task}, pruning, hardware)
 
 
+def _sweep(path: Path, study: _StudyFile, sweep: _SweepFile) -> Sweep:
+    try:
+        hardware = Hardware.model_validate({**study.hardware, **sweep.hardware})
+    except ValidationError as error:
+        raise ConfigError(_complaint(f"{path}, [sweep], hardware", error)) from error
+    strategies = tuple(_strategy(path, name) for name in sweep.strategy or [hardware.strategy])
+    return Sweep(
+        bits=tuple(sorted(set(sweep.bits))),
+        sparsity=tuple(sorted(set(sweep.sparsity))),
+        strategy=tuple(dict.fromkeys(strategies)),
+        reuse_factor=tuple(sorted(set(sweep.reuse_factor or [hardware.reuse_factor]))),
+        layer_limit=sweep.layer_limit,
+        model=None if sweep.model is None else path.parent / sweep.model,
+        task={**study.task, **sweep.task},
+        hardware=hardware,
+    )
+
+
+def _strategy(path: Path, name: str) -> str:
+    try:
+        found = parse_strategy(name)
+    except ConfigError as error:
+        message = f"{path}, [sweep]: {error}"
+        raise ConfigError(message) from error
+    return name if found is None else found.value
+
+
 def _complaint(where: object, error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        table = next((_TABLES[part] for part in reversed(first["loc"][:-1]) if part in _TABLES), None)
+        named = table or (_StudyFile if len(first["loc"]) == 1 and error.title == _StudyFile.__name__ else Hardware)
+        if error.title in (_StudyFile.__name__, Hardware.__name__):
+            return f"{where}: {unknown_choice('key', str(first['loc'][-1]), named.model_fields)}"
     return f"{where}: {place}: {first['msg'].lower()} (given: {first['input']!r})"
+
+
+_TABLES: dict[object, type[_Strict]] = {"variant": _VariantFile, "sweep": _SweepFile}

@@ -8,10 +8,10 @@ from tempfile import mkdtemp
 
 from fpgaprune.csim.buffers import tabulate_buffers
 from fpgaprune.csim.compiler import Compiler, find_compiler
-from fpgaprune.csim.process import run_program
 from fpgaprune.csim.simulation import Simulation
 from fpgaprune.csim.source import Top, insert_recordings, read_top
 from fpgaprune.errors import ProjectError
+from fpgaprune.process import run_program
 from fpgaprune.templates import read_template
 
 BUILD_TIMEOUT_SECONDS = 1800.0

@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fpgaprune.csim.process import run_program
 from fpgaprune.csim.source import Port, Recorded
 from fpgaprune.errors import ConfigError, ToolError
+from fpgaprune.process import run_program
 
 Array = NDArray[np.float64]
 LEAST_SAMPLES = 50  # so many are simulated one after another; more are shared between the processors

@@ -2,8 +2,9 @@
 
 from fpgaprune.design.differences import Difference, differences
 from fpgaprune.design.layer import Encoding, Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
-from fpgaprune.design.network import Design, Target
+from fpgaprune.design.network import Design
 from fpgaprune.design.storage import load_design, save_design
+from fpgaprune.design.target import Target
 
 __all__ = [
     "Design",

@@ -4,14 +4,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from fpgaprune.design.layer import Encoding, Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
+from fpgaprune.design.target import Target
 from fpgaprune.errors import DesignError
 from fpgaprune.fixed_point import FixedPoint
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from fpgaprune.design.network import Target
 
 
 def _type(precision: FixedPoint | None) -> str | None:
@@ -66,7 +65,7 @@ def layer_facts(layer: LayerSpec) -> str:
     return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
 
-def target_facts(io_type: str, outputs: tuple[str, ...], target: "Target") -> str:
+def target_facts(io_type: str, outputs: tuple[str, ...], target: Target) -> str:
     """What the design is aimed at, as canonical text, for digests."""
     record = {
         "io_type": io_type,

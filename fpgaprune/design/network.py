@@ -7,17 +7,8 @@ from hashlib import sha256
 
 from fpgaprune.design.canonical import layer_facts, target_facts
 from fpgaprune.design.layer import LayerKind, LayerSpec
+from fpgaprune.design.target import Target
 from fpgaprune.errors import DesignError, unknown_choice
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a project is generated for. `directives` are its Tcl `config_*` lines, in order."""
-
-    backend: str | None = None  # Vitis, Vivado or VivadoAccelerator
-    part: str | None = None
-    clock_ns: float | None = None
-    directives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fpgaprune.design.canonical import layer_from_record, layer_record
-from fpgaprune.design.network import Design, Target
+from fpgaprune.design.network import Design
+from fpgaprune.design.target import Target
 from fpgaprune.errors import DesignError
 
 FORMAT = 1

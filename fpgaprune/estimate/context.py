@@ -1,6 +1,6 @@
 """What every layer's estimate needs to know of the design, the tool and the device; and what it gives back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.cost import Cost
 from fpgaprune.estimate.liveness import Liveness, find_liveness
 from fpgaprune.estimate.pricing import Pricing
+from fpgaprune.estimate.products import Products, count_products
 from fpgaprune.estimate.rules import MappingRules
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 
@@ -55,12 +56,19 @@ class Context:
         return _folds(layer, self.rules)
 
     def input_type(self, layer: LayerSpec, index: int = 0) -> FixedPoint | None:
-        """Type of the data at one input; None where it is not known."""
+        """Type of the data at one input, as the tool multiplies it; None where it is not known."""
         if index == 0 and layer.input_precision is not None:
-            return layer.input_precision
-        if index >= len(layer.inputs):
-            return None
-        return self.design[layer.inputs[index]].output_precision
+            found: FixedPoint | None = layer.input_precision
+        else:
+            found = self.design[layer.inputs[index]].output_precision if index < len(layer.inputs) else None
+        if found is None or found.signed or not self.rules.signed_operands:
+            return found
+        return replace(found, width=found.width + 1, integer=found.integer + 1, signed=True)
+
+    def count(self, codes: NDArray[np.int64]) -> Products:
+        """The multiplications by the constants `codes` (inputs, outputs), by the tool's rules."""
+        rules = self.rules
+        return count_products(codes, rules.free_digits, shared=rules.shares_products, strips_zeros=rules.strips_zeros)
 
     def never_negative(self, layer: LayerSpec) -> bool:
         """Whether the data of a layer come from a function whose results have no sign, moved or pooled at most."""

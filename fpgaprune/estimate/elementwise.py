@@ -7,7 +7,6 @@ import numpy as np
 from fpgaprune.design import Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
-from fpgaprune.estimate.products import count_products
 from fpgaprune.results import Bound
 
 _SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
@@ -38,10 +37,7 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     if weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
     live = context.liveness.live_elements(layer, scale.size * copies)
-    if live is None:
-        counted = count_products(scale, context.rules.free_digits).scaled(copies)
-    else:
-        counted = count_products(np.tile(scale, (copies, 1))[live], context.rules.free_digits)
+    counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
     cost = constant_cost(counted, data.width, context.pricing, None if context.unrolls else limit)
     return Finding(cost, products, first)
@@ -88,7 +84,7 @@ def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
     copies = max(1, elements // codes.size)
     table = layer.tables.get("table")
     width = table.precision.width if operation == "elu" and table is not None else data.width
-    counted = count_products(codes, context.rules.free_digits).scaled(copies)
+    counted = context.count(codes).scaled(copies)
     note = f"extrapolated: no report has the activation {operation!r}"
     cost = constant_cost(counted, width, context.pricing)
     return Finding(cost, int(np.count_nonzero(codes)) * copies, notes=(note,), extrapolated=True)

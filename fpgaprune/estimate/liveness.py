@@ -68,6 +68,23 @@ def find_liveness(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> Liv
     return Liveness(moving, _read(design, codes, moving))
 
 
+def read_elements(design: Design) -> Mapping[str, Mask]:
+    """Which elements of every layer's output reach an output of the design by way of weights that are not zero.
+
+    Where data do not move is not looked at: what the others hold may be left out without changing an output. In
+    streams every value is read.
+    """
+    every = {layer.name: np.ones(layer.output_size, dtype=bool) for layer in design}
+    if design.io_type != "io_parallel":
+        return every
+    codes = {}
+    for layer in design:
+        weight = layer.weight
+        if layer.kind is LayerKind.DENSE and weight is not None and weight.values.ndim == 2:
+            codes[layer.name] = (weight.values != 0).astype(np.int64)
+    return _read(design, codes, every)
+
+
 def _moving(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> dict[str, Mask]:
     found: dict[str, Mask] = {}
     for layer in design:

@@ -11,7 +11,7 @@ from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.padding import padding_patches
-from fpgaprune.estimate.products import Products, count_products
+from fpgaprune.estimate.products import Products
 from fpgaprune.estimate.sparse_kernels import multipliers_by_bits
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
@@ -104,7 +104,7 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     if limit is None and reuse_factor > 1:
         zeros = layer.claimed_zeros if layer.claimed_zeros is not None else layer.zero_count
         limit = ceil(codes.size / reuse_factor) - zeros // reuse_factor
-    if layer.kind is LayerKind.DENSE and context.folds(layer):
+    if layer.kind is LayerKind.DENSE and context.folds(layer) and not layer.attributes.get("sparse_kernel"):
         codes = context.liveness.live_codes(layer, codes)
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
     constant = context.unrolls or not layer.attributes.get("store_weights_in_bram", False)
@@ -158,14 +158,11 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
 
 def _counted(matrix: Matrix, context: Context) -> Products:
     """Products of all copies; those of padding fold away."""
-    rules = context.rules
     if not matrix.patches:
-        return count_products(matrix.codes, rules.free_digits, shared=rules.shares_products).scaled(matrix.copies)
-    parts = [
-        count_products(matrix.codes[inside], rules.free_digits, shared=rules.shares_products).scaled(copies)
-        for copies, inside in matrix.patches
-    ]
-    return reduce(Products.__add__, parts)
+        return context.count(matrix.codes).scaled(matrix.copies)
+    return reduce(
+        Products.__add__, [context.count(matrix.codes[inside]).scaled(copies) for copies, inside in matrix.patches]
+    )
 
 
 def _lanes_cost(matrix: Matrix, context: Context) -> Cost:

@@ -58,7 +58,7 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
     Without a device, the design's own part decides; without that, the DSP48E2 of UltraScale+. A layer no rule covers
     has `dsp` None and a note.
     """
-    device, notes = _device(design, device)
+    device, notes = device_of(design, device)
     notes = (*rules.notes, *notes)
     implementation = None if rules.tool == "yosys" else implementation_asked(design.target.directives)
     if implementation is not None:
@@ -67,7 +67,7 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
         notes = (*notes, f"{device.dsp_block}: no report of this block has been compared with the rules")
     context = build_estimate_context(design, rules, device)
     doubtful = rules.extrapolated or device.dsp_block.unconfirmed
-    layers = tuple(_layer(layer, context, doubtful=doubtful) for layer in design)
+    layers = tuple(estimate_layer(layer, context, doubtful=doubtful) for layer in design)
     by_layer, whole = ({}, Fabric()) if context.unrolls else estimate_fabric(design, context, device)
     layers = tuple(replace(layer, fabric=by_layer.get(layer.name, Fabric())) for layer in layers)
     notes = (*notes, *_capacity(layers, device))
@@ -124,7 +124,8 @@ def implementation_asked(directives: tuple[str, ...]) -> str | None:
     return found
 
 
-def _device(design: Design, device: Device | None) -> tuple[Device, tuple[str, ...]]:
+def device_of(design: Design, device: Device | None = None) -> tuple[Device, tuple[str, ...]]:
+    """The device to estimate for, by default the design's own part, and notes on how it was found."""
     if device is not None:
         return device, ()
     part = design.target.part
@@ -136,7 +137,8 @@ def _device(design: Design, device: Device | None) -> tuple[Device, tuple[str, .
         return find_device(_DEFAULT_PART), (f"{error}; estimated for {_DEFAULT_PART}",)
 
 
-def _layer(layer: LayerSpec, context: Context, *, doubtful: bool) -> LayerEstimate:
+def estimate_layer(layer: LayerSpec, context: Context, *, doubtful: bool = False) -> LayerEstimate:
+    """Expected DSP count of one layer; its fabric is left open."""
     rule = LAYER_RULES.get(layer.kind)
     if rule is None:
         finding = Finding(None, notes=(f"not estimated: no rule for {layer.operation or layer.kind}",))

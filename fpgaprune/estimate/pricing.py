@@ -67,15 +67,17 @@ class Pricing:
             return price, price
         combinational = self.dsp(data_width, bits)
         pipelined = self.dsp(data_width, signed, pipelined=True)
-        known = self._pipelined(self.tiles(data_width, signed, pipelined=True))
+        known = self.pipelines(data_width, signed)
         if known is None:
             return min(combinational, pipelined), max(combinational, pipelined)
         price = pipelined if known else combinational
         return price, price
 
-    def _pipelined(self, blocks: int) -> bool | None:
+    def pipelines(self, width_a: int, width_b: int) -> bool | None:
+        """Whether the tool pipelines a multiplication of operands this wide; None where part or clock do not tell."""
         if self.combinational_ns is None or self.usable_ns is None:
             return None
+        blocks = self.tiles(width_a, width_b, pipelined=True)
         return self.combinational_ns * (2 if blocks >= _CHAINED else 1) > self.usable_ns
 
     def _overlapped(self, wide_port: int, narrow_port: int) -> int:

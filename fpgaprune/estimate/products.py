@@ -50,12 +50,17 @@ def _sum(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     return total
 
 
-def count_products(codes: NDArray[np.int64], free_digits: int, *, shared: bool = True) -> Products:
+def count_products(
+    codes: NDArray[np.int64], free_digits: int, *, shared: bool = True, strips_zeros: bool = False
+) -> Products:
     """The multiplications of a layer whose `codes` are (inputs, outputs).
 
     Zero and constants of at most `free_digits` signed digits need none. With `shared`, equal constants on the same
-    input need one together; a constant and its negative, or its double, do not share.
+    input need one together; a constant and its negative, or its double, do not share. With `strips_zeros` a
+    constant counts as its odd part, and then it shares with its double.
     """
+    if strips_zeros:
+        codes = codes // np.maximum(codes & -codes, 1)
     kept = _distinct_per_row(codes) if shared else codes.ravel()
     kept = kept[_needs_multiplier(kept, free_digits)]
     magnitude = np.where(kept < 0, -kept - 1, kept)

@@ -64,6 +64,7 @@ def _matrix(layer: LayerSpec, parameter: Parameter, data: FixedPoint, prefix: st
     reuse_factor = layer.attributes.get(f"{prefix}reuse_factor") if prefix else layer.reuse_factor
     limit = layer.attributes.get(f"{prefix}multiplier_limit") if prefix else layer.multiplier_limit
     codes = parameter.codes
+    bits = layer.attributes.get(f"{prefix}kernel_bits")
     matrix = Matrix(
         codes=codes.reshape(-1, codes.shape[-1]),
         weight=parameter,
@@ -72,6 +73,7 @@ def _matrix(layer: LayerSpec, parameter: Parameter, data: FixedPoint, prefix: st
         reuse_factor=max(1, int(reuse_factor or layer.reuse_factor or 1)),
         limit=None if limit is None else int(limit),
         constant=not layer.attributes.get("store_weights_in_bram", False),
+        kernel=None if bits is None else str(bits),
     )
     if matrix.limit is None and matrix.reuse_factor > 1:
         limit = ceil(codes.size / matrix.reuse_factor) - parameter.zeros // matrix.reuse_factor

@@ -65,6 +65,8 @@ class MappingRules:
     )
     splits_with_overlap: bool = True  # tiles of (A-1) x (B-1) bits; else Yosys' first full tile, then 17-bit steps
     shares_products: bool = True
+    strips_zeros: bool = False  # trailing zero bits of a constant are wires, so c and 2c on one input share
+    signed_operands: bool = False  # both operands are multiplied as signed: an unsigned one takes a sign bit
     extrapolated: bool = False  # the version asked for lies outside the range
     residuals: tuple[Residual, ...] = ()  # what is left of error, by case
     notes: tuple[str, ...] = ()
@@ -141,8 +143,10 @@ TOOLS.register(
         free_digits=1,
         min_wide=2,
         min_narrow=2,
-        min_product=9,
+        min_product=10,  # 9 bits of product in mul2dsp; that of a signed value and a constant is one bit shorter
         splits_with_overlap=False,
+        strips_zeros=True,
+        signed_operands=True,
     ),
 )
 

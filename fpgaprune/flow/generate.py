@@ -1,7 +1,7 @@
 """From a model file to a verified HLS project; and from a model file to the design it would become."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,14 @@ from fpgaprune.design import Design
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.flow.choose import choose_settings
 from fpgaprune.flow.verify import VERIFIED_SAMPLES, verify
 from fpgaprune.generate.inputs import InputSet, random_inputs
 from fpgaprune.generate.project import check_output, convert_network, write_project
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.read.arrays import read_inputs
 from fpgaprune.read.model import LoadedModel, load_model
+from fpgaprune.results import DesignChoice
 from fpgaprune.results.verification import Verification
 
 
@@ -26,6 +28,7 @@ class Generated:
     design: Design
     notes: tuple[str, ...]
     verification: Verification | None
+    choice: DesignChoice | None = None  # of strategies and reuse factors, where there were limits
 
 
 def generate(
@@ -63,11 +66,14 @@ def generate_loaded(
         chosen = InputSet(tuple(inputs), "the given inputs", real=True)
     else:
         chosen = model_inputs(loaded.model, data)
+    choice = None
+    if settings.limits:
+        settings, choice = choose_settings(loaded.model, settings, chosen)
     record = {"model": loaded.path.name, "format": loaded.format, "settings": _settings_record(settings)}
     converted = write_project(loaded.model, settings, chosen, output, record)
     verification = verify(output, model=loaded.model) if run_verify else None
     notes = (*loaded.notes, *converted.network.notes)
-    return Generated(output, converted.design, notes, verification)
+    return Generated(output, converted.design, notes, verification, choice)
 
 
 def model_inputs(model: Any, data: Path | None) -> InputSet:
@@ -113,6 +119,7 @@ def _settings_record(settings: GenerateSettings) -> dict[str, Any]:
         "precision": None if settings.precision is None else settings.precision.cpp(),
         "width": settings.width,
         "sparse_kernels": settings.sparse_kernels.value,
+        "limits": asdict(settings.limits),
         "layers": {
             name: {
                 "precision": None if layer.precision is None else layer.precision.cpp(),

@@ -1,4 +1,4 @@
-"""Run a study: train, prune, generate, verify, audit, estimate and compare each of its variants.
+"""Run a study: train, prune, generate, verify, audit, estimate, compare and synthesize each of its variants.
 
 Everything finished is kept in the output folder under a digest of what it was made from, so that an interrupted study
 goes on where it stopped, and one whose settings changed starts over with what the change touches.
@@ -7,27 +7,27 @@ goes on where it stopped, and one whose settings changed starts over with what t
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from hashlib import sha256
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, Protocol
 
 import numpy as np
 
-from fpgaprune import __version__
 from fpgaprune.compress import Progress, prune
 from fpgaprune.config.recipe import parse_strategy
-from fpgaprune.config.study import Study, Variant, load_study
+from fpgaprune.config.study import Hardware, Study, Variant, load_study
 from fpgaprune.csim import build_simulation
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 from fpgaprune.flow.audit import audit
 from fpgaprune.flow.estimation import compare_project, estimate_for
 from fpgaprune.flow.generate import generate_loaded
+from fpgaprune.flow.study_model import called, digest_of, digest_of_task, save_model, trained_model
+from fpgaprune.flow.study_synthesis import synthesized_layers
 from fpgaprune.flow.study_task import StudyData, Task, load_task
 from fpgaprune.flow.verify import verify
-from fpgaprune.frameworks import load_frameworks, quiet
+from fpgaprune.frameworks import quiet
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.read.model import load_model
 from fpgaprune.read.project import read_project
@@ -58,6 +58,9 @@ def run_study(folder: Path, output: Path, watcher: Watcher, *, only: str | None 
     cannot be read or whose task fails before the first variant.
     """
     study = load_study(folder)
+    if not study.variants:
+        message = f"{folder} has no [[variant]] to run; its [sweep] is for fpgaprune sweep"
+        raise ConfigError(message)
     variants = [variant for variant in study.variants if only is None or only in (variant.name, variant.slug)]
     if not variants:
         raise ConfigError(unknown_choice("variant", str(only), [variant.name for variant in study.variants]))
@@ -79,7 +82,11 @@ class _Run:
     def variant(self, variant: Variant) -> VariantResult:
         """The row of a variant: the one kept from an earlier run of the same settings, or a new one."""
         folder = self.output / variant.slug
-        digest = _digest(self._trained_from(variant), variant.pruning and variant.pruning.record(), variant.hardware)
+        digest = digest_of(
+            digest_of_task(self.study.folder, variant.task),
+            variant.pruning and variant.pruning.record(),
+            variant.hardware,
+        )
         row = _kept(folder / ROW, digest)
         if row is None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -94,12 +101,8 @@ class _Run:
         self.watcher.finished(row)
         return row
 
-    def _trained_from(self, variant: Variant) -> str:
-        code = (self.study.folder / "task.py").read_bytes()
-        return _digest(sha256(code).hexdigest(), dict(variant.task))
-
     def _made(self, variant: Variant, folder: Path) -> VariantResult:
-        data: StudyData = _called(self.task.load_data, variant.task)
+        data: StudyData = called(self.task.load_data, variant.task)
         model = self._trained(variant, data)
         if variant.pruning is not None:
             model = self._pruned(variant, model, data, folder)
@@ -107,25 +110,21 @@ class _Run:
 
     def _trained(self, variant: Variant, data: StudyData) -> Path:
         """The trained model's file; variants with the same task settings share it."""
-        path = self.output / "trained" / f"{self._trained_from(variant)[:16]}.h5"
-        if path.is_file():
-            return path
-        self.watcher.stage(variant.name, "train")
-        model = _called(self.task.build_model, variant.task)
-
-        def on_epoch(done: int, total: int, metric: float) -> None:
-            self.watcher.epoch(done, total, f"validation {metric:.3f}")
-
-        with quiet("training"):
-            _called(self.task.train, model, data, variant.task, on_epoch)
-        _save(model, path)
-        return path
+        return trained_model(
+            self.study.folder,
+            self.task,
+            variant.task,
+            self.output,
+            data=lambda: data,
+            begin=lambda: self.watcher.stage(variant.name, "train"),
+            on_epoch=lambda done, total, metric: self.watcher.epoch(done, total, f"validation {metric:.3f}"),
+        )
 
     def _pruned(self, variant: Variant, trained: Path, data: StudyData, folder: Path) -> Path:
         path, record = folder / "model.h5", folder / "pruning.json"
         if variant.pruning is None:
             return trained
-        digest = _digest(self._trained_from(variant), variant.pruning.record())
+        digest = digest_of(digest_of_task(self.study.folder, variant.task), variant.pruning.record())
         if path.is_file() and _stored(record).get("digest") == digest:
             return path
         self.watcher.stage(variant.name, "prune")
@@ -137,7 +136,7 @@ class _Run:
         with quiet("pruning"):
             result = prune(load_model(trained).model, variant.pruning, data.training, on_progress=on_progress)
         record.unlink(missing_ok=True)
-        _save(result.model, path)
+        save_model(result.model, path)
         _write(record, {"digest": digest, **result.record})
         return path
 
@@ -146,15 +145,7 @@ class _Run:
         self.watcher.stage(variant.name, "generate")
         if project.exists():
             rmtree(project)
-        hardware = variant.hardware
-        settings = GenerateSettings(
-            backend=hardware.backend,
-            part=hardware.part,
-            clock_ns=hardware.clock_ns,
-            io_type=hardware.io_type,
-            strategy=parse_strategy(hardware.strategy) or GenerateSettings().strategy,
-            reuse_factor=hardware.reuse_factor,
-        )
+        settings = settings_of(variant.hardware)
         generate_loaded(loaded, project, settings, inputs=[data.some_inputs()[:GENERATE_SAMPLES]], run_verify=False)
         self.watcher.stage(variant.name, "verify by C simulation")
         tests = folder / "test_inputs.npz"
@@ -165,10 +156,14 @@ class _Run:
             outputs = loaded.model.predict(data.test_x, verbose=0)
         self.watcher.stage(variant.name, "audit, estimate, compare")
         found = self._judged(variant, project)
+        self.watcher.stage(variant.name, "synthesize openly")
+        layers, reason = synthesized_layers(project, variant.hardware.tool)
         return replace(
             found,
-            accuracy=_called(self.task.score, outputs, data.test_y),
-            simulated_accuracy=_called(self.task.score, simulated.reshape(outputs.shape), data.test_y),
+            synthesized=layers,
+            synthesis_reason=reason,
+            accuracy=called(self.task.score, outputs, data.test_y),
+            simulated_accuracy=called(self.task.score, simulated.reshape(outputs.shape), data.test_y),
             verified=verification.agrees,
             verification=verification.reason,
         )
@@ -196,21 +191,16 @@ class _Run:
         )
 
 
-def _called(function: Any, *arguments: Any) -> Any:
-    """Call a function of the study's own code; whatever it raises becomes a sentence that names it."""
-    try:
-        return function(*arguments)
-    except FpgapruneError:
-        raise
-    except Exception as error:
-        message = f"the function {function.__name__} of the study's task.py failed: {type(error).__name__}: {error}"
-        raise ConfigError(message) from error
-
-
-def _digest(*parts: Any) -> str:
-    plain = [asdict(p) if hasattr(p, "__dataclass_fields__") else p for p in parts]
-    dumped = [p.model_dump() if hasattr(p, "model_dump") else p for p in plain]
-    return sha256(json.dumps([__version__, *dumped], sort_keys=True, default=str).encode()).hexdigest()
+def settings_of(hardware: Hardware) -> GenerateSettings:
+    """What a study's [hardware] asks of a generated project."""
+    return GenerateSettings(
+        backend=hardware.backend,
+        part=hardware.part,
+        clock_ns=hardware.clock_ns,
+        io_type=hardware.io_type,
+        strategy=parse_strategy(hardware.strategy) or GenerateSettings().strategy,
+        reuse_factor=hardware.reuse_factor,
+    )
 
 
 def _kept(path: Path, digest: str) -> VariantResult | None:
@@ -238,15 +228,6 @@ def _stored(path: Path) -> Mapping[str, Any]:
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     beside = path.with_suffix(".partial")
     beside.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    beside.replace(path)
-
-
-def _save(model: Any, path: Path) -> None:
-    """Written beside and renamed: a file that is there is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"partial_{path.name}")
-    with quiet("saving"):
-        load_frameworks().keras.models.save_model(model, beside, save_format="h5", include_optimizer=False)
     beside.replace(path)
 
 

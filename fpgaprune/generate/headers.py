@@ -16,6 +16,12 @@ _CORRECTIONS: Final[tuple[tuple[str, str, str], ...]] = (
         "nnet::dense<data_T, res_T, typename CONFIG_T::mult_config2>(h_newstate, tmpres_state,",
         "nnet::dense<res_T, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config2>(h_newstate, tmpres_state,",
     ),
+    # The guard of the two-dimensional header: whichever of the two comes second in a project would be left out.
+    (
+        "nnet_sepconv1d_latency.h",
+        "NNET_SEPARABLE_CONV2D_LATENCY_H_",
+        "NNET_SEPARABLE_CONV1D_LATENCY_H_",
+    ),
 )
 
 

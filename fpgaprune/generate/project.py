@@ -17,13 +17,14 @@ from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.convert import convert
 from fpgaprune.generate.headers import correct_headers
 from fpgaprune.generate.inputs import InputSet
-from fpgaprune.generate.kernels import Kernels, attach_kernels, write_kernels
+from fpgaprune.generate.kernels import Kernels, attach_kernels, choose_kernels, with_latency, write_kernels
 from fpgaprune.generate.lower import lower
 from fpgaprune.generate.network import Network
 from fpgaprune.generate.planning import Plan, plan_types
 from fpgaprune.generate.ranges import Point, observe, points
 from fpgaprune.generate.rewrite import simplify
 from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.generate.type_rules import Range
 from fpgaprune.generate.weights import Array
 from fpgaprune.read.graph import read_graph
 from fpgaprune.read.quantizer_types import FLOAT32_BITS
@@ -53,14 +54,33 @@ class Converted:
         return read_graph(self.graph)
 
 
-def convert_network(model: Any, settings: GenerateSettings, inputs: InputSet, output: Path) -> Converted:
-    """Lower the model, choose types from the inputs, and build hls4ml's graph that will write to `output`."""
+def observe_model(model: Any, inputs: InputSet) -> dict[str, Range]:
+    """Ranges of the values of a model on the inputs, by layer of the network that it becomes."""
     network = lower(model)
     simplify(network)
-    ranges = observe(model, network, inputs.arrays)
+    return observe(model, network, inputs.arrays)
+
+
+def convert_network(
+    model: Any,
+    settings: GenerateSettings,
+    inputs: InputSet,
+    output: Path,
+    ranges: Mapping[str, Range] | None = None,
+) -> Converted:
+    """Lower the model, choose types from the inputs, and build hls4ml's graph that will write to `output`.
+
+    `ranges` are those of `observe_model` for the same model and inputs, where they are known already.
+    """
+    network = lower(model)
+    simplify(network)
+    ranges = observe(model, network, inputs.arrays) if ranges is None else dict(ranges)
     plan = plan_types(network, ranges, settings, real_inputs=inputs.real)
     graph = convert(network, plan, settings, output)
-    kernels = attach_kernels(graph, settings)
+    choices = choose_kernels(graph, settings, network.nodes)
+    if choices.to_latency:
+        graph = convert(network, plan, with_latency(settings, choices.to_latency), output)
+    kernels = attach_kernels(graph, choices, settings.io_type)
     network.notes.extend(kernels.notes)
     return Converted(graph, network, plan, settings, inputs, points(network), kernels)
 

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, unknown_choice
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.results import Limits
 
 BACKENDS = ("Vitis", "Vivado")
 IO_TYPES = ("io_parallel", "io_stream")
@@ -45,7 +46,8 @@ class GenerateSettings:
 
     `precision` None means that types are chosen from the weights and the observed ranges, `width` bits each; `width`
     None means 16, and 18 for values between layers when their ranges come from random inputs.
-    `layers` maps layer names or shell patterns to what differs there; later entries win.
+    `layers` maps layer names or shell patterns to what differs there; later entries win. Under `limits` strategy,
+    reuse factor and kernel of every layer are chosen, except where `layers` says them.
     """
 
     backend: str = "Vitis"
@@ -59,6 +61,7 @@ class GenerateSettings:
     project_name: str = "myproject"
     sparse_kernels: SparseKernels = SparseKernels.NEVER
     layers: Mapping[str, LayerSettings] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         """Refuse what no project could be generated for."""
@@ -88,7 +91,15 @@ class GenerateSettings:
 
     def of(self, name: str) -> LayerSettings:
         """The settings in force for one layer: globals, then every matching pattern in order."""
-        merged = LayerSettings(self.precision, self.strategy, self.reuse_factor, None, self.sparse_kernels)
+        return self._over(
+            LayerSettings(self.precision, self.strategy, self.reuse_factor, None, self.sparse_kernels), name
+        )
+
+    def asked_of(self, name: str) -> LayerSettings:
+        """What the matching patterns say of one layer, without the globals."""
+        return self._over(LayerSettings(), name)
+
+    def _over(self, merged: LayerSettings, name: str) -> LayerSettings:
         for pattern, asked in self.layers.items():
             if fnmatchcase(name, pattern):
                 merged = LayerSettings(

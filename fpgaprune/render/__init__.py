@@ -6,7 +6,8 @@ from fpgaprune.render.compression import compression_sheet
 from fpgaprune.render.design import design_json, design_sheet
 from fpgaprune.render.estimate import estimate_sheet
 from fpgaprune.render.sheet import Column, Row, Sheet, to_csv, to_markdown, to_text
-from fpgaprune.render.study import study_sheet
+from fpgaprune.render.study import study_layer_sheet, study_sheet
+from fpgaprune.render.sweep import sweep_sheet
 
 __all__ = [
     "Column",
@@ -18,7 +19,9 @@ __all__ = [
     "design_json",
     "design_sheet",
     "estimate_sheet",
+    "study_layer_sheet",
     "study_sheet",
+    "sweep_sheet",
     "to_csv",
     "to_markdown",
     "to_text",

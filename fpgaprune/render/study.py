@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fpgaprune.render.sheet import Column, Row, Share, Sheet, percent
-from fpgaprune.results import StudyResult, VariantResult
+from fpgaprune.results import StudyResult, SynthesizedLayer, VariantResult
 
 _COLUMNS = (
     Column("variant", "variant", style="cyan"),
@@ -13,18 +13,29 @@ _COLUMNS = (
     Column("sparsity", "zero\nweights", numeric=True),
     Column("products", "products\nleft", numeric=True, rank=1),
     Column("dsp", "DSPs\nexpected", numeric=True, style="bold"),
+    Column("synthesized_dsp", "DSPs\nsynthesized", numeric=True, style="bold"),
     Column("device_share", "of the\ndevice", numeric=True, rank=1),
     Column("first_order_dsp", "first\norder", numeric=True, style="dim", rank=2),
     Column("verify", "simulation\nagainst model"),
     Column("audit", "constants\naudited", rank=1),
-    Column("compare", "against\nsynthesis", rank=1),
+    Column("compare", "against\nAMD's report", rank=3),
     Column("weight_type", "weight type", rank=3),
     Column("seconds", "seconds", numeric=True, rank=4),
 )
 _LEGEND = (
     "products left: multiplications by weights that are not zero. DSPs expected: counted from the weights themselves. "
     "first order: the usual count, multiplications x DSPs for their widths, whatever the weights are. "
-    "against synthesis: unknown until a Vivado or Vitis HLS report is in the project.",
+    "DSPs synthesized: found in the generated C++ by clang and Yosys under the rules of the HLS tool. "
+    "against AMD's report: unknown until a Vivado or Vitis HLS report is in the project.",
+)
+_LAYER_COLUMNS = (
+    Column("variant", "variant", style="cyan"),
+    Column("layer", "layer"),
+    Column("multipliers", "multipliers\nfound", numeric=True),
+    Column("dsp", "DSPs\nexpected", numeric=True, style="bold"),
+    Column("synthesized_dsp", "DSPs\nsynthesized", numeric=True, style="bold"),
+    Column("verdict", "verdict"),
+    Column("note", "note", rank=1, wrap=True),
 )
 
 
@@ -43,11 +54,39 @@ def study_sheet(result: StudyResult) -> Sheet:
     )
 
 
+def study_layer_sheet(result: StudyResult) -> Sheet:
+    """Estimated against synthesized, layer by layer, in every variant that was synthesized."""
+    rows = [_layer_row(row, layer) for row in result.rows for layer in row.synthesized]
+    known = [layer.agrees for row in result.rows for layer in row.synthesized]
+    differing = sum(agrees is False for agrees in known)
+    answer = f"{sum(agrees is True for agrees in known)} of {len(known)} layers have the DSPs expected"
+    return Sheet(
+        title="Estimated against synthesized, layer by layer",
+        columns=_LAYER_COLUMNS,
+        rows=tuple(rows),
+        summary=(f"{answer}; {differing} differ." if differing else f"{answer}, and none has others.",),
+        legend=("found: in the netlist of the generated C++. A dash is a number that nobody gave.",),
+        summary_style="bold red" if differing else "bold green",
+    )
+
+
+def _layer_row(row: VariantResult, layer: SynthesizedLayer) -> Row:
+    verdict = {None: "not synthesized", True: "agrees", False: "DIFFERS"}[layer.agrees]
+    cells = (row.name, layer.name, layer.multipliers, layer.estimated, layer.dsp, verdict, layer.reason)
+    return Row(cells, style="red" if layer.agrees is False else "")
+
+
 def _unknown(result: StudyResult) -> Iterator[str]:
     """What to run where nothing was synthesized; once, since it is the same for all."""
     first = next((row for row in result.rows if row.comparison == "unknown" and row.comparison_reason), None)
     if first is not None:
-        yield f"Not held against synthesis yet: {first.comparison_reason}."
+        yield f"Not held against a report of AMD's tools: {first.comparison_reason}."
+    left_out = dict.fromkeys(layer.name for row in result.rows for layer in row.synthesized if layer.dsp is None)
+    if left_out:
+        yield f"+ beside DSPs synthesized: without {', '.join(left_out)}, which open synthesis cannot do yet."
+    missing = next((row.synthesis_reason for row in result.rows if row.synthesis_reason), None)
+    if missing is not None:
+        yield f"Not synthesized openly: {missing}."
 
 
 def _row(row: VariantResult) -> Row:
@@ -62,6 +101,7 @@ def _row(row: VariantResult) -> Row:
             None if row.zeros is None or not row.weights else Share(row.zeros, row.weights),
             row.products,
             row.dsp,
+            _synthesized(row),
             device,
             row.first_order_dsp,
             _yes(row.verified, "agrees", "DISAGREES"),
@@ -72,6 +112,12 @@ def _row(row: VariantResult) -> Row:
         ),
         style="" if row.sound else "red",
     )
+
+
+def _synthesized(row: VariantResult) -> int | str | None:
+    """The DSPs found; with a plus sign where a layer that may need some was not synthesized."""
+    known = [layer.dsp for layer in row.synthesized if layer.dsp is not None]
+    return row.synthesized_dsp if row.synthesized_dsp is not None or not known else f"{sum(known)}+"
 
 
 def _accuracy(value: float | None) -> str | None:

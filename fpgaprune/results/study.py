@@ -8,6 +8,34 @@ from fpgaprune.results.resources import Bound
 
 
 @dataclass(frozen=True, slots=True)
+class SynthesizedLayer:
+    """One layer of a variant after open synthesis: what was estimated, what was found, or why nothing was.
+
+    `multipliers` were found in the netlist of the generated C++, `dsp` is what they were mapped to, under the rules
+    of the tool the variant is meant for; `estimated_low` and `estimated_high` bound the DSPs expected.
+    """
+
+    name: str
+    multipliers: int | None
+    estimated_low: int | None
+    estimated_high: int | None
+    dsp: int | None
+    reason: str | None = None
+
+    @property
+    def estimated(self) -> Bound | None:
+        """DSPs expected."""
+        if self.estimated_low is None or self.estimated_high is None:
+            return None
+        return Bound(self.estimated_low, self.estimated_high)
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether as many DSPs were found as estimated; None where either is not known."""
+        return None if self.dsp is None or self.estimated is None else self.dsp in self.estimated
+
+
+@dataclass(frozen=True, slots=True)
 class VariantResult:
     """One network of a study; what was not reached is None, and `error` says why.
 
@@ -34,6 +62,8 @@ class VariantResult:
     audited: bool | None = None
     comparison: str | None = None
     comparison_reason: str | None = None
+    synthesized: tuple[SynthesizedLayer, ...] = ()  # layers that multiply, by open synthesis
+    synthesis_reason: str | None = None  # why there are none
     seconds: float | None = None
     error: str | None = None
 
@@ -48,19 +78,29 @@ class VariantResult:
         return None if not self.weights or self.zeros is None else self.zeros / self.weights
 
     @property
+    def synthesized_dsp(self) -> int | None:
+        """DSPs found by open synthesis in all layers that multiply; None where one was not synthesized."""
+        counts = [layer.dsp for layer in self.synthesized]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known and len(known) == len(counts) else None
+
+    @property
     def sound(self) -> bool:
-        """Whether it was finished, its simulation agrees with its model, and its constants are the model's."""
-        return self.error is None and bool(self.verified) and bool(self.audited)
+        """Whether it was finished, its simulation, its constants and its synthesis are as they should be."""
+        met = all(layer.agrees is not False for layer in self.synthesized)
+        return self.error is None and bool(self.verified) and bool(self.audited) and met
 
     def json(self) -> dict[str, Any]:
-        """Field by field, with the sparsity."""
-        return {**asdict(self), "sparsity": self.sparsity}
+        """Field by field, with the sparsity and the DSPs synthesized."""
+        return {**asdict(self), "sparsity": self.sparsity, "synthesized_dsp": self.synthesized_dsp}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "VariantResult":
         """What `json` gave; raises TypeError for anything else."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in data.items() if name in known})
+        found = {name: value for name, value in data.items() if name in known}
+        layers = tuple(SynthesizedLayer(**layer) for layer in found.pop("synthesized", ()))
+        return cls(**found, synthesized=layers)
 
 
 @dataclass(frozen=True, slots=True)

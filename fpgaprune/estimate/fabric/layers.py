@@ -140,6 +140,8 @@ def _packs(layer: LayerSpec, context: Context) -> int:
 
 
 def _limit(layer: LayerSpec, size: int) -> int | None:
+    if layer.attributes.get("sparse_kernel"):
+        return int(layer.attributes["kernel_multipliers"])
     if layer.multiplier_limit is not None:
         return layer.multiplier_limit
     reuse_factor = max(1, layer.reuse_factor or 1)

@@ -1,6 +1,6 @@
 """Layers put together: sums of structure, and the time from the first input to the last output."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fpgaprune.design import Design, LayerKind, Strategy
@@ -40,11 +40,12 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     known = [found for found in layers.values() if found is not None]
     structure = sum((found.structure for found in known), NOTHING)
-    latency, ii = _timing(known, context)
+    latency, ii = total_timing(known, context)
     return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
 
 
-def _timing(known: list[LayerFabric], context: Context) -> tuple[float, float]:
+def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float, float]:
+    """Latency in cycles from the first input to the last output, and the interval between two inputs."""
     if not known:
         return 0.0, 1.0
     if context.streams:

@@ -45,6 +45,7 @@ def _gate_product(layer: LayerSpec, name: str, source: FixedPoint, context: Cont
     prefix = name.removesuffix("weight")
     reuse_factor = layer.attributes.get(f"{prefix}reuse_factor", layer.reuse_factor) if prefix else layer.reuse_factor
     limit = layer.attributes.get(f"{prefix}multiplier_limit") if prefix else layer.multiplier_limit
+    limit = layer.attributes.get(f"{prefix}kernel_multipliers", limit)
     codes = weight.codes
     return MatrixProduct(
         codes=codes.reshape(-1, codes.shape[-1]),

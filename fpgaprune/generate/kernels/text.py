@@ -54,14 +54,8 @@ _TAIL = """
 """
 
 
-def kernel_name(index: str) -> str:
-    """The class of the kernel of the layer with that number."""
-    return f"sparse_{index}"
-
-
-def kernel_text(plan: KernelPlan, index: str, title: str, fraction: int) -> str:
-    """The header of one kernel; a code stands for `code * 2**-fraction`."""
-    name = kernel_name(index)
+def kernel_text(plan: KernelPlan, name: str, title: str, fraction: int) -> str:
+    """The header of the kernel with the class `name`; a code stands for `code * 2**-fraction`."""
     at_once = plan.reuse_factor == 1 or not plan.lanes
     if at_once:
         driver, body = "at_once", _at_once(plan, fraction)

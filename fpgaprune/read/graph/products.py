@@ -178,7 +178,7 @@ def recurrent(node: Node) -> LayerSpec:
         multiplier_limit=limit,
         claimed_zeros=zeros,
         positions=steps,
-        attributes={**attributes, **node.in_bram()},
+        attributes={**attributes, **node.in_bram(), **dict(node.get("fpgaprune_kernel") or {})},
     )
 
 

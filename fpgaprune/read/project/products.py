@@ -71,12 +71,12 @@ def dense(site: Site) -> tuple[LayerSpec, ...]:
             strategy=site.strategy(config),
             multiplier_limit=config.get("multiplier_limit"),
             claimed_zeros=config.get("n_zeros"),
-            attributes={**in_bram(site), **_kernel(site, config, parameters["weight"])},
+            attributes={**in_bram(site), **kernel(site, config, parameters["weight"])},
         ),
     )
 
 
-def _kernel(site: Site, config: Config, parameter: Parameter) -> dict[str, int | str | bool]:
+def kernel(site: Site, config: Config, parameter: Parameter) -> dict[str, int | str | bool]:
     """What a kernel of our own holds, counted in its text; nothing for hls4ml's kernels."""
     name = config.function("kernel")
     if name is None or not is_kernel(name):
@@ -134,7 +134,7 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
         parameters["weight"] = weight(site, site.array_name(first, "weights"), shape, product)
     attributes: dict[str, int | str | bool] = dict(in_bram(site))
     if "weight" in parameters:
-        attributes.update(_kernel(site, product, parameters["weight"]))
+        attributes.update(kernel(site, product, parameters["weight"]))
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
     if len(site.arrays) > first + 1:

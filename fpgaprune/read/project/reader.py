@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -37,6 +37,31 @@ _INPUT_SIZES = (
 Handler = Callable[[Site], LayerSpec | tuple[LayerSpec, ...]]
 
 
+@dataclass(frozen=True)
+class LayerCall:
+    """One call of the top function: the layer it is, its text, and the arrays or streams it reads and writes.
+
+    `aliases` gives other names of arrays; `in_memory` tells that its weights are ports of the top function.
+    """
+
+    layer: str
+    call: Call
+    reads: tuple[Variable, ...]
+    writes: tuple[Variable, ...]
+    aliases: Mapping[str, str]
+    in_memory: bool
+
+
+@dataclass(frozen=True)
+class ProjectCalls:
+    """The calls of the top function in order; the layer that writes each variable, and those that are results."""
+
+    top: str
+    calls: tuple[LayerCall, ...]
+    written_by: Mapping[str, str]
+    results: tuple[str, ...]
+
+
 def read_project(path: Path) -> Design:
     """The design that a generated hls4ml project holds.
 
@@ -44,12 +69,22 @@ def read_project(path: Path) -> Design:
     VivadoAccelerator projects of every version of hls4ml. Raises ProjectError when something is missing, truncated,
     contradictory, or made for another backend.
     """
+    return _read(path)[0]
+
+
+def read_calls(path: Path) -> ProjectCalls:
+    """The calls that make the layers of the design; raises ProjectError as `read_project` does."""
+    return _read(path)[1].calls()
+
+
+def _read(path: Path) -> "tuple[Design, _Reader]":
     folder = ProjectFolder(path)
     target = read_target(folder)
     headers = read_headers(folder.text(name) for name in _HEADERS if name == _HEADERS[1] or folder.has(name))
     top = _top(folder, target, headers)
+    reader = _Reader(folder, target, headers, top)
     try:
-        return _Reader(folder, target, headers, top).design(str(path))
+        return reader.design(str(path)), reader
     except DesignError as error:
         message = f"the project {path} does not make a network: {error}"
         raise ProjectError(message) from error
@@ -145,6 +180,8 @@ class _Reader:
         self._top = top
         self._produced: dict[str, str] = {}  # variable -> layer
         self._layers: dict[str, LayerSpec] = {}
+        self._calls: list[LayerCall] = []
+        self._results: tuple[str, ...] = ()
         self._io_type = self._find_io_type(headers)
         self._strategy = _default_strategy(target.settings)
 
@@ -159,7 +196,8 @@ class _Reader:
                 self._add_input(argument)
         for call, roles in calls:
             self._add_layers(call, *roles, bram)
-        outputs = tuple(self._produced[a.name] for a in tensors if a.name in written)
+        self._results = tuple(a.name for a in tensors if a.name in written)
+        outputs = tuple(self._produced[name] for name in self._results)
         if not outputs:
             message = f"no layer of {self._top.name} in {self._source.folder.root} writes an output of the network"
             raise ProjectError(message)
@@ -171,6 +209,10 @@ class _Reader:
             target=self._target.target,
             source=source,
         )
+
+    def calls(self) -> ProjectCalls:
+        """What `design` has followed."""
+        return ProjectCalls(self._top.name, tuple(self._calls), dict(self._produced), self._results)
 
     def _find_io_type(self, headers: Headers) -> str:
         if any(variable.is_stream for variable in self._top.variables.values()):
@@ -282,6 +324,17 @@ class _Reader:
             config = layer.config or (site.config.name if site.config else None)
             self._layers[layer.name] = replace(layer, config=config)
         self._produced.update(dict.fromkeys(written, layers[-1].name))
+        variables = self._top.variables
+        self._calls.append(
+            LayerCall(
+                layer=layers[-1].name,
+                call=call,
+                reads=tuple(variables[name] for name in dict.fromkeys(read)),
+                writes=tuple(variables[name] for name in written),
+                aliases={name: self._resolved(name) for name in self._top.aliases},
+                in_memory=not bram.isdisjoint(arrays),
+            )
+        )
 
     def _name(self, call: Call, output: str) -> str:
         name = call.label or output.removesuffix("_out")

@@ -1,7 +1,7 @@
 """LSTM and GRU layers, one direction or both."""
 
 from fpgaprune.design import LayerKind, LayerSpec, Parameter, Table
-from fpgaprune.read.project.products import in_bram, vector, weight
+from fpgaprune.read.project.products import in_bram, kernel, vector, weight
 from fpgaprune.read.project.site import Config, Site
 
 _GATES = {LayerKind.LSTM: 4, LayerKind.GRU: 3}
@@ -39,8 +39,19 @@ def recurrent(site: Site) -> LayerSpec:
         multiplier_limit=products.get("multiplier_limit"),
         claimed_zeros=products.get("n_zeros"),
         positions=steps,
-        attributes={**attributes, **in_bram(site)},
+        attributes={**attributes, **in_bram(site), **_kernels(site, main, parameters)},
     )
+
+
+def _kernels(site: Site, config: Config, parameters: dict[str, Parameter]) -> Attributes:
+    """What kernels of our own hold, one for each matrix."""
+    first, second = config.nested("mult_config1"), config.nested("mult_config2")
+    found: Attributes = {}
+    if first is not None and second is not None:
+        found.update(kernel(site, first, parameters["weight"]))
+        more = kernel(site, second, parameters["recurrent_weight"])
+        found.update({f"recurrent_{name}": value for name, value in more.items()})
+    return found
 
 
 def _kind(site: Site, config: Config) -> LayerKind:

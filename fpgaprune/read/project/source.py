@@ -51,6 +51,7 @@ class Call:
     template: tuple[str, ...]
     arguments: tuple[str, ...]
     label: str | None
+    space: str = "nnet"
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,9 @@ def _calls(body: str) -> Iterator[Call]:
         position = trailing.end()
         if _HELPERS.fullmatch(match["function"]):
             continue
-        yield Call(match["function"], template, split_arguments(body[opening + 1 : close]), trailing["name"])
+        yield Call(
+            match["function"], template, split_arguments(body[opening + 1 : close]), trailing["name"], match["space"]
+        )
 
 
 def split_arguments(text: str) -> tuple[str, ...]:

@@ -25,9 +25,11 @@ _VIVADO: Final = (
     "*/*.runs/*/*.rpt",
     "*_prj/*/impl/*/*.rpt",
     "*_prj/*/impl/*/*.runs/*/*.rpt",
+    "fpgaprune/synth/amd/*/*.rpt",
 )
 _COSIM: Final = ("*_prj/*/sim/report/*_cosim.rpt", "report/*_cosim.rpt", "reports/*_cosim.rpt", "*_cosim.rpt")
-_SAVED: Final = ("*.json", "*/*.json", "*/*/*.json")
+# Open synthesis keeps a report per rule set and depth in the project's own folder (fpgaprune/synth/open).
+_SAVED: Final = ("*.json", "*/*.json", "*/*/*.json", "fpgaprune/synth/open/*/report.json")
 _HEAD_BYTES: Final = 4096
 _MOST_FILES: Final = 1000  # of one kind; a project has a dozen
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fpgaprune.csim.process import run_program
 from fpgaprune.errors import ToolError
+from fpgaprune.process import run_program
 
 _PARENT = """
 import subprocess, sys, time
@@ -61,7 +61,7 @@ def test_interrupt_ends_the_children_too(tmp_path: Path) -> None:
 
 
 def test_endless_printing_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fpgaprune.csim.process._MOST_BYTES", 1_000_000)
+    monkeypatch.setattr("fpgaprune.process._MOST_BYTES", 1_000_000)
     with pytest.raises(ToolError, match="it printed more than 1 MB"):
         run_program([sys.executable, "-c", "while True: print('x' * 1000)"], "it", tmp_path, 60)
 
@@ -77,3 +77,25 @@ def test_failure_says_the_first_errors_or_the_last_lines(tmp_path: Path) -> None
 def test_program_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="it could not be started"):
         run_program([str(tmp_path / "none")], "it", tmp_path, 30)
+
+
+def test_stop_from_another_thread_ends_the_children_too(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def set_it() -> None:
+        while not (tmp_path / "child").exists() or not (tmp_path / "child").read_text():
+            time.sleep(0.02)
+        stop.set()
+
+    threading.Thread(target=set_it, daemon=True).start()
+    with pytest.raises(ToolError, match="it was interrupted"):
+        run_program([sys.executable, "-c", _PARENT], "it", tmp_path, 60, stop=stop)
+    assert _wait_gone(int((tmp_path / "child").read_text()))
+
+
+def test_what_a_killed_program_leaves_running_is_ended(tmp_path: Path) -> None:
+    code = _PARENT.replace("time.sleep(60)\n", "import os; os.kill(os.getpid(), 9)\n")
+    with pytest.raises(ToolError, match="it was ended by SIGKILL"):
+        run_program([sys.executable, "-c", code], "it", tmp_path, 60, log="it.log")
+    assert _wait_gone(int((tmp_path / "child").read_text()))
+    assert (tmp_path / "it.log").exists()

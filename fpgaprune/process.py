@@ -5,8 +5,11 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
+from threading import Event
 
 from fpgaprune.errors import ToolError
 
@@ -14,20 +17,35 @@ _SHOWN_LINES = 3
 _SHOWN_CHARACTERS = 1000
 _KEPT_BYTES = 1_000_000
 _MOST_BYTES = 200_000_000
+_POLL_SECONDS = 0.25
+# For functions that run programs but are not told of it: what ends those programs early.
+STOP: ContextVar[Event | None] = ContextVar("stop", default=None)
 
 
-def run_program(command: Sequence[str], what: str, folder: Path, timeout_seconds: float) -> str:
+def run_program(
+    command: Sequence[str],
+    what: str,
+    folder: Path,
+    timeout_seconds: float,
+    *,
+    log: str = "output.txt",
+    stop: Event | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> str:
     """Run `command` in `folder`; the text it printed, both streams together, at most the last megabyte of it.
 
-    Raises ToolError (starting with `what`) when it cannot be started, fails, crashes, takes longer than
-    `timeout_seconds` or prints without end. The whole process group is ended then, and on an interrupt.
+    All it prints is kept in the file `log` of that folder. `environment` replaces this process's own. Raises ToolError
+    (starting with `what`) when it cannot be started, fails, crashes, takes longer than `timeout_seconds`, prints
+    without end, or when `stop` (by default the context's `STOP`) is set by another thread. Its whole process group is
+    ended then, and on an interrupt; whatever it left running is ended too.
     """
-    log = folder / "output.txt"
-    with log.open("wb") as stream:
+    printed_to = folder / log
+    with printed_to.open("wb") as stream:
         try:
             process = subprocess.Popen(
                 command,
                 cwd=folder,
+                env=None if environment is None else dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -37,10 +55,10 @@ def run_program(command: Sequence[str], what: str, folder: Path, timeout_seconds
             message = f"{what} could not be started: {error}"
             raise ToolError(message) from error
         try:
-            code = _wait(process, what, log, timeout_seconds)
+            code = _wait(process, what, printed_to, timeout_seconds, stop or STOP.get())
         finally:
             _end(process)
-    printed = _read_end(log)
+    printed = _read_end(printed_to)
     if code != 0:
         reason = f"was ended by {_signal_name(-code)}" if code < 0 else f"failed with exit code {code}"
         said = _essence(printed)
@@ -49,15 +67,18 @@ def run_program(command: Sequence[str], what: str, folder: Path, timeout_seconds
     return printed
 
 
-def _wait(process: subprocess.Popen[bytes], what: str, log: Path, timeout_seconds: float) -> int:
+def _wait(process: subprocess.Popen[bytes], what: str, log: Path, timeout_seconds: float, stop: Event | None) -> int:
     deadline = time.monotonic() + timeout_seconds
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             message = f"{what} took longer than {timeout_seconds:g} s and was stopped"
             raise ToolError(message)
+        if stop is not None and stop.is_set():
+            message = f"{what} was interrupted"
+            raise ToolError(message)
         try:
-            return process.wait(min(left, 0.5))
+            return process.wait(min(left, _POLL_SECONDS))
         except subprocess.TimeoutExpired:
             if log.stat().st_size > _MOST_BYTES:
                 message = f"{what} printed more than {_MOST_BYTES // 1_000_000} MB and was stopped"
@@ -65,9 +86,10 @@ def _wait(process: subprocess.Popen[bytes], what: str, log: Path, timeout_second
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+    """End the group, also when its leader is gone already: a killed Yosys leaves its ABC behind."""
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
 
 
 def _essence(printed: str) -> str:

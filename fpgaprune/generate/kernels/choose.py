@@ -1,0 +1,174 @@
+"""Which layers get a kernel of their own, and what it would hold."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any
+
+from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
+from fpgaprune.errors import ConfigError
+from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.estimate.choose import adder_lut
+from fpgaprune.estimate.sparse_kernels import RECURRENT, KernelPlan, kernel_parameters, live_kernel_matrix, plan_kernel
+from fpgaprune.fixed_point import EXACT_WIDTH, Overflow
+from fpgaprune.generate.kernels.forms import obstacle_in_text
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
+from fpgaprune.read.graph import read_graph
+
+_CONVOLUTIONS = frozenset({
+    LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
+})  # fmt: skip
+_DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
+_REPLACED = frozenset({Strategy.LATENCY, Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED})
+_PARTS = ("_depthwise", "_pointwise")  # what hls4ml appends to a separable convolution's name for its two halves
+
+
+@dataclass(frozen=True)
+class ChosenKernel:
+    """The kernel of each matrix of one layer; `origin` is the name the layer was asked for by."""
+
+    layer: LayerSpec
+    origin: str
+    plans: tuple[KernelPlan, ...]
+    note: str
+
+
+@dataclass(frozen=True)
+class KernelChoices:
+    """Kernels by the name of their layer, and sentences on the layers that get none."""
+
+    chosen: Mapping[str, ChosenKernel] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def to_latency(self) -> tuple[str, ...]:
+        """Names of the layers asked for with another strategy than latency, which alone leaves the kernel open."""
+        found = (choice.origin for choice in self.chosen.values() if choice.layer.strategy is not Strategy.LATENCY)
+        return tuple(dict.fromkeys(found))
+
+
+def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str]) -> KernelChoices:
+    """Which layers of hls4ml's graph get a kernel; `auto` gives one where it needs fewer multipliers.
+
+    `names` are the layers of the network the graph was made from. Raises ConfigError where `always` was asked for by
+    a layer's name and cannot be had.
+    """
+    origins = {layer.name: origin_of(layer.name, names) for layer in graph.get_layers()}
+    asked = {name: settings.kernels_of(origin) for name, origin in origins.items()}
+    if all(choice is SparseKernels.NEVER for choice in asked.values()):
+        return KernelChoices()
+    design = read_graph(graph)
+    tool = "vivado_hls" if settings.backend == "Vivado" else "vitis_hls"
+    plain = {layer.name: layer.multipliers for layer in estimate_design(design, rules_for(tool)).layers}
+    chosen: dict[str, ChosenKernel] = {}
+    notes: list[str] = []
+    for layer in design:
+        wish = asked.get(layer.name, SparseKernels.NEVER)
+        if wish is SparseKernels.NEVER or layer.weight is None:
+            continue
+        origin = origins[layer.name]
+        why_not = _obstacle(layer) or obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type)
+        if why_not is not None:
+            _refuse(origin, wish, settings, why_not)
+            notes.append(f"layer {layer.name}: hls4ml's own kernel, since {why_not}")
+            continue
+        plans = tuple(_plan(layer, matrix, design) for matrix in kernel_parameters(layer))
+        bound = plain[layer.name]
+        before = inf if bound is None else bound.high
+        after = sum(plan.multipliers for plan in plans) * layer.parallelization_factor + _between_gates(layer)
+        at_once = all(plan.reuse_factor == 1 for plan in plans)
+        if wish is SparseKernels.AUTO and (at_once or after >= before):
+            why = "at reuse factor 1 synthesis folds the constants itself" if at_once else "no fewer"
+            notes.append(f"layer {layer.name}: hls4ml's own kernel ({before} multipliers; {why})")
+            continue
+        chosen[layer.name] = ChosenKernel(layer, origin, plans, _note(layer, after, before))
+    return _whole(KernelChoices(chosen, tuple(notes)), design, origins)
+
+
+def kernel_candidates(graph: Any) -> frozenset[str]:
+    """Names of the layers of hls4ml's graph that can have a kernel."""
+    design = read_graph(graph)
+    able = (layer for layer in design if layer.weight is not None and _obstacle(layer) is None)
+    return frozenset(
+        layer.name for layer in able if obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type) is None
+    )
+
+
+def origin_of(name: str, names: Collection[str]) -> str:
+    """The layer of the network that a node of hls4ml's graph belongs to: itself, or the separable it is half of."""
+    for part in _PARTS:
+        if name not in names and name.endswith(part) and name.removesuffix(part) in names:
+            return name.removesuffix(part)
+    return name
+
+
+def with_latency(settings: GenerateSettings, names: Iterable[str]) -> GenerateSettings:
+    """The settings with the strategy of some layers turned into latency."""
+    layers = dict(settings.layers)
+    for name in names:
+        merged = settings.of(name)
+        layers.pop(name, None)  # the last of those that match wins
+        layers[name] = replace(merged, strategy=Strategy.LATENCY)
+    return replace(settings, layers=layers)
+
+
+def _note(layer: LayerSpec, after: int, before: float) -> str:
+    said = f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}"
+    if layer.strategy not in {None, Strategy.LATENCY}:
+        said += f" with strategy {layer.strategy}, which it replaces"
+    adders = None if layer.kind in RECURRENT else adder_lut(layer)
+    return said if adders is None else f"{said} (distributed_arithmetic: none, for at most {adders} LUTs of adders)"
+
+
+def _whole(choices: KernelChoices, design: Design, origins: Mapping[str, str]) -> KernelChoices:
+    """Without halves of separable convolutions that would have to change strategy while the other half keeps it."""
+    halves = {name: origin for name, origin in origins.items() if origin != name}
+    kept = {
+        name: choice
+        for name, choice in choices.chosen.items()
+        if choice.layer.strategy is Strategy.LATENCY
+        or all(other in choices.chosen for other, origin in halves.items() if origin == halves.get(name))
+    }
+    lost = [name for name in choices.chosen if name not in kept]
+    notes = tuple(
+        f"layer {name}: hls4ml's own kernel (strategy {design[name].strategy}; its other half keeps it)"
+        for name in lost
+    )
+    return KernelChoices(kept, choices.notes + notes)
+
+
+def _obstacle(layer: LayerSpec) -> str | None:
+    """Why a layer cannot have a kernel; None where it can."""
+    if layer.kind not in {LayerKind.DENSE, *_CONVOLUTIONS, *RECURRENT}:
+        return f"there is no sparse kernel for {layer.kind.value} layers"
+    if layer.attributes.get("bidirectional"):
+        return "there is no sparse kernel for bidirectional layers"
+    if layer.strategy not in _REPLACED:
+        return f"its strategy is {layer.strategy}"
+    for weight in (layer.parameters[name] for name in kernel_parameters(layer)):
+        if weight.encoding is not Encoding.FIXED or weight.precision.width > EXACT_WIDTH:
+            return "its weights are not fixed-point codes"
+    if layer.accumulator_precision is None or layer.input_precision is None:
+        return "its types are not fixed-point"
+    if layer.kind in _DEPTHWISE and layer.attributes.get("depth_multiplier") != 1:
+        return "its depth multiplier is not 1"
+    return None
+
+
+def _refuse(origin: str, asked: SparseKernels, settings: GenerateSettings, why: str) -> None:
+    named: LayerSettings | None = settings.layers.get(origin)
+    if asked is SparseKernels.ALWAYS and named is not None and named.sparse_kernels is not None:
+        message = f"layer {origin!r} cannot have a sparse kernel: {why}"
+        raise ConfigError(message)
+
+
+def _plan(layer: LayerSpec, matrix: str, design: Design) -> KernelPlan:
+    sums = layer.accumulator_precision
+    in_order = sums is not None and sums.overflow is not Overflow.WRAP
+    reuse_factor = layer.attributes.get("recurrent_reuse_factor") if "recurrent" in matrix else layer.reuse_factor
+    return plan_kernel(live_kernel_matrix(layer, design, matrix), int(reuse_factor or 1), in_order=in_order)
+
+
+def _between_gates(layer: LayerSpec) -> int:
+    """Products of data by data in a recurrent layer, three per unit, which no kernel changes."""
+    return 3 * int(layer.attributes.get("units", 0)) if layer.kind in RECURRENT else 0

@@ -1,0 +1,80 @@
+"""What was chosen for each layer within limits, and why, as a table."""
+
+from fpgaprune.render.sheet import Column, Row, Sheet
+from fpgaprune.results import DesignChoice, Expected, LayerChoice
+
+_COLUMNS = (
+    Column("layer", "layer", style="cyan"),
+    Column("strategy", "strategy"),
+    Column("kernel", "kernel"),
+    Column("reuse_factor", "reuse\nfactor", numeric=True),
+    Column("multipliers", "multipliers", numeric=True, rank=1),
+    Column("dsp", "DSP", numeric=True, style="bold green"),
+    Column("lut", "LUT", numeric=True, style="green"),
+    Column("latency_cycles", "latency\ncycles", numeric=True, style="green"),
+    Column("ii", "II", numeric=True, style="green"),
+    Column("adder_lut", "LUT without\nDSPs", numeric=True, style="dim", rank=2),
+    Column("why", "why", wrap=True),
+)
+_LEGEND = (
+    "Estimates for C synthesis. DSP counts with the upper end of its bound, the rest with the expected value.",
+    "LUT without DSPs: at most so many with strategy distributed_arithmetic (da4ml), which needs no DSP; an adder per "
+    "signed digit, before da4ml shares any.",
+)
+_WORDS = {"dsp": "DSPs", "lut": "LUTs", "latency_cycles": "cycles of latency", "ii": "cycles between two inputs"}
+
+
+def choice_sheet(choice: DesignChoice) -> Sheet:
+    """A row per layer with weights, the whole design, each limit beside what is expected of it."""
+    fabric = choice.estimate.fabric
+    return Sheet(
+        title=f"Chosen for {choice.estimate.design}: {choice.estimate.rules}, {choice.estimate.device}",
+        columns=_COLUMNS,
+        rows=tuple(_row(layer) for layer in choice.layers),
+        total=Row(
+            (
+                "whole design",
+                "",
+                "",
+                None,
+                None,
+                choice.estimate.dsp,
+                fabric.lut,
+                fabric.latency_cycles,
+                fabric.ii,
+                None,
+                "",
+            )
+        ),
+        summary=tuple(_against(choice, name) for name in _WORDS if getattr(choice.limits, name) is not None),
+        legend=_LEGEND,
+        summary_style="bold yellow" if choice.in_doubt else "bold green",
+    )
+
+
+def _row(layer: LayerChoice) -> Row:
+    return Row(
+        (
+            layer.name,
+            layer.strategy,
+            "sparse" if layer.sparse_kernel else "hls4ml's",
+            layer.reuse_factor,
+            layer.multipliers,
+            layer.dsp,
+            layer.lut,
+            layer.latency_cycles,
+            layer.ii,
+            layer.adder_lut,
+            layer.why,
+        )
+    )
+
+
+def _against(choice: DesignChoice, name: str) -> str:
+    limit, words = getattr(choice.limits, name), _WORDS[name]
+    if name == "dsp":
+        return f"At most {limit} {words}: {choice.estimate.dsp} expected."
+    expected: Expected = getattr(choice.estimate.fabric, name)
+    said = f"At most {limit} {words}: {expected.value} expected, {expected.low} to {expected.high} in "
+    said += f"{100 * expected.coverage:.0f} % of reports"
+    return f"{said}; the upper end misses the limit." if name in choice.in_doubt else f"{said}."

@@ -1,0 +1,148 @@
+"""From a recipe to its numbers: pruned, rounded, converted, emulated and counted, without training or C++."""
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgaprune.compress import has_widths, prune_smallest, requantized
+from fpgaprune.config.study import Sweep
+from fpgaprune.design import Design
+from fpgaprune.emulate import emulate
+from fpgaprune.errors import ConfigError, FpgapruneError
+from fpgaprune.flow.estimation import estimate_for
+from fpgaprune.flow.study import GENERATE_SAMPLES, settings_of
+from fpgaprune.flow.study_model import called
+from fpgaprune.flow.study_task import StudyData, Task, load_task
+from fpgaprune.generate.inputs import InputSet
+from fpgaprune.generate.project import convert_network, observe_model
+from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.generate.type_rules import Range
+from fpgaprune.read.model import load_model
+from fpgaprune.results import Estimate, Expected
+from fpgaprune.results.sweep import PointResult, Recipe
+from fpgaprune.sweep.grid import Planned
+
+_COPY_SAMPLES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What every point of a sweep has in common; small, so that it can be sent to another process."""
+
+    folder: Path
+    model: Path
+    sweep: Sweep
+
+
+@dataclass
+class _Prepared:
+    """The last model made: points that differ in neither bits of quantizers nor sparsity share it."""
+
+    key: tuple[int | None, float]
+    model: Any
+    ranges: dict[str, Range]
+
+
+@dataclass
+class Evaluation:
+    """Computes the points of one job; keeps data and models between them."""
+
+    job: Job
+    task: Task
+    data: StudyData
+    base: Any
+    has_widths: bool
+    _models: dict[int | None, tuple[Any, Any]] = field(default_factory=dict, init=False)  # with their whole weights
+    _prepared: _Prepared | None = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, job: Job, data: StudyData | None = None) -> "Evaluation":
+        """Load what the job names; raises ConfigError or ModelError."""
+        task = load_task(job.folder)
+        given: StudyData = called(task.load_data, job.sweep.task) if data is None else data
+        base = load_model(job.model).model
+        if len(base.inputs) != 1 or len(base.outputs) != 1:
+            message = f"{job.model} has {len(base.inputs)} inputs and {len(base.outputs)} outputs; a study has one each"
+            raise ConfigError(message)
+        return cls(job, task, given, base, has_widths(base))
+
+    def point(self, planned: Planned) -> PointResult:
+        """The numbers of a point; what a user can cause or cure becomes its error."""
+        started = time.perf_counter()
+        try:
+            found = self._found(planned)
+        except FpgapruneError as error:
+            found = PointResult(planned.recipe, planned.digest, error=str(error))
+        return replace(found, seconds=round(time.perf_counter() - started, 3))
+
+    def model(self, recipe: Recipe) -> Any:
+        """The Keras model of a point: its quantizers at the point's bits, its smallest weights zero."""
+        return self._prepare(recipe).model
+
+    def design(self, recipe: Recipe) -> Design:
+        """The design that `generate` would write for the point's model, settings and inputs."""
+        prepared = self._prepare(recipe)
+        settings = self.settings(recipe)
+        return convert_network(prepared.model, settings, self.inputs, Path("project"), prepared.ranges).design
+
+    def settings(self, recipe: Recipe) -> GenerateSettings:
+        """What a point asks of its project."""
+        hardware = self.job.sweep.hardware.model_copy(
+            update={"strategy": recipe.strategy, "reuse_factor": recipe.reuse_factor}
+        )
+        return replace(settings_of(hardware), width=recipe.bits)
+
+    @property
+    def inputs(self) -> InputSet:
+        """The training inputs that place the types."""
+        return InputSet((self.data.some_inputs()[:GENERATE_SAMPLES],), "the given inputs", real=True)
+
+    def _prepare(self, recipe: Recipe) -> _Prepared:
+        key = (recipe.bits if self.has_widths else None, recipe.sparsity)
+        if self._prepared is None or self._prepared.key != key:
+            model, weights = self._requantized(recipe.bits)
+            model.set_weights(weights)
+            prune_smallest(model, recipe.sparsity, self.job.sweep.layer_limit)
+            self._prepared = _Prepared(key, model, observe_model(model, self.inputs))
+        return self._prepared
+
+    def _requantized(self, bits: int) -> tuple[Any, Any]:
+        """The model at that many bits and its whole weights; its own weights are pruned and restored in place."""
+        key = bits if self.has_widths else None
+        if key not in self._models:
+            model = requantized(self.base, bits, self.data.some_inputs()[:_COPY_SAMPLES])
+            self._models[key] = (model, model.get_weights())
+        return self._models[key]
+
+    def _found(self, planned: Planned) -> PointResult:
+        design = self.design(planned.recipe)
+        (outputs,) = emulate(design, np.asarray(self.data.test_x, dtype=np.float64))
+        shape = (len(outputs), *(int(size) for size in self.base.outputs[0].shape[1:]))
+        score = float(called(self.task.score, outputs.reshape(shape), self.data.test_y))
+        if not np.isfinite(score):
+            message = f"the study's score is {score}, which is no number to compare"
+            raise ConfigError(message)
+        estimate = estimate_for(design, tool=self.job.sweep.hardware.tool)
+        return _counted(PointResult(planned.recipe, planned.digest, score=score, design=design.digest), estimate)
+
+
+def _counted(point: PointResult, estimate: Estimate) -> PointResult:
+    fabric = estimate.fabric
+    return replace(
+        point,
+        dsp_low=estimate.dsp.low,
+        dsp_high=estimate.dsp.high,
+        lut=_value(fabric.lut),
+        ff=_value(fabric.ff),
+        latency_cycles=_value(fabric.latency_cycles),
+        ii=_value(fabric.ii),
+        weights=sum(layer.weights for layer in estimate.layers),
+        zeros=sum(layer.zeros for layer in estimate.layers),
+    )
+
+
+def _value(expected: Expected | None) -> int | None:
+    return None if expected is None else expected.value

@@ -1,0 +1,174 @@
+"""A sweep from its TOML to its result: what is missing is computed, what is there is read."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from fpgaprune.config.study import Study, Sweep, load_study
+from fpgaprune.device import find_device
+from fpgaprune.errors import ConfigError, unknown_choice
+from fpgaprune.flow.study_model import called, trained_model
+from fpgaprune.flow.study_task import StudyData, load_task
+from fpgaprune.results.sweep import PointResult, SweepResult
+from fpgaprune.sweep.evaluate import Evaluation, Job
+from fpgaprune.sweep.grid import Planned, planned, sweep_of
+from fpgaprune.sweep.store import Store, open_store
+from fpgaprune.sweep.workers import Computation, Inline, Workers
+
+STORE = "study.db"
+_LOOK_S = 1.0  # between two looks at what another sweep has finished
+_SHOW_S = 20.0  # between two times that Optuna is shown what is finished
+
+
+class Watcher(Protocol):
+    """Whoever shows how a sweep goes on."""
+
+    def begin(self, what: str) -> None:
+        """A stage that takes a while begins."""
+
+    def epoch(self, done: int, total: int, state: str) -> None:
+        """An epoch of training is over."""
+
+    def points(self, done: int, total: int) -> None:
+        """So many points are finished."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A sweep ready to go: its settings, data, trained model and points."""
+
+    study: Study
+    sweep: Sweep
+    data: StudyData
+    model: Path
+    points: tuple[Planned, ...]
+    url: str
+
+    @property
+    def job(self) -> Job:
+        """What all points share."""
+        return Job(self.study.folder, self.model, self.sweep)
+
+    @property
+    def name(self) -> str:
+        """The study's name in the store."""
+        return self.study.folder.resolve().name
+
+    def result(self, found: Sequence[PointResult]) -> SweepResult:
+        """The finished points as the sweep's result."""
+        device = find_device(self.sweep.hardware.part)
+        return SweepResult(
+            title=self.study.title,
+            question=self.study.question,
+            device=device.part,
+            available_dsp=device.available.dsp,
+            available_lut=device.available.lut,
+            points=tuple(found),
+            total=len(self.points),
+        )
+
+
+def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None = None) -> Opened:
+    """Read the study, load its data, and train its model unless that is done; raises ConfigError or ModelError."""
+    study = load_study(folder)
+    sweep = sweep_of(study)
+    find_device(sweep.hardware.part)
+    task = load_task(folder)
+    data: StudyData = called(task.load_data, sweep.task)
+    output.mkdir(parents=True, exist_ok=True)
+    if sweep.model is not None and not sweep.model.is_file():
+        message = f"the trained model {sweep.model} that [sweep] names is not there; without `model` it is trained"
+        raise ConfigError(message)
+    model = sweep.model or trained_model(
+        folder,
+        task,
+        sweep.task,
+        output,
+        data=lambda: data,
+        begin=lambda: watcher.begin("train"),
+        on_epoch=lambda done, total, metric: watcher.epoch(done, total, f"validation {metric:.3f}"),
+    )
+    url = storage or f"sqlite:///{(output / STORE).resolve()}"
+    return Opened(study, sweep, data, model, planned(study, sweep, model, data), url)
+
+
+def run_sweep(
+    opened: Opened,
+    watcher: Watcher,
+    *,
+    jobs: int = 1,
+    retry_failed: bool = False,
+    computation: Computation | None = None,
+) -> SweepResult:
+    """Compute the points that are missing, `jobs` at a time or by `computation`; the result holds all.
+
+    A point that fails is a record with its reason. Points that another sweep of the same study is computing are waited
+    for, and taken over if it dies. Raises ToolError where the store or the workers fail; what was finished stays.
+    """
+    if jobs < 1:
+        message = f"a sweep needs 1 worker process or more, not {jobs}"
+        raise ConfigError(message)
+    with open_store(opened.url, opened.name) as store:
+        store.release_dead()
+        if retry_failed:
+            store.reopen_failed()
+        found = store.results(opened.points)
+        watcher.points(len(found), len(opened.points))
+        missing = len(opened.points) - len(found)
+        if missing:
+            with computation or _local(opened, min(jobs, missing)) as work:
+                _compute(opened, store, work, watcher)
+            found = store.results(opened.points)
+    return opened.result(found)
+
+
+def read_sweep(opened: Opened) -> SweepResult:
+    """The finished points as they are in the store, computing nothing."""
+    with open_store(opened.url, opened.name) as store:
+        return opened.result(store.results(opened.points))
+
+
+def find_point(opened: Opened, name: str) -> PointResult:
+    """The finished point of that name or digest (or a beginning of it); raises ConfigError with the choices."""
+    points = read_sweep(opened).points
+    for point in points:
+        if name == point.recipe.name or (len(name) >= 6 and point.digest.startswith(name)):
+            return point
+    raise ConfigError(unknown_choice("point", name, [point.recipe.name for point in points]))
+
+
+def evaluation_of(opened: Opened) -> Evaluation:
+    """What computes the sweep's points, loaded."""
+    return Evaluation.of(opened.job, opened.data)
+
+
+def _local(opened: Opened, jobs: int) -> Computation:
+    return Inline(opened.job, opened.data) if jobs == 1 else Workers(opened.job, jobs)
+
+
+def _compute(opened: Opened, store: Store, work: Computation, watcher: Watcher) -> None:
+    shown = time.monotonic()
+    while True:
+        rows = store.rows()
+        open_points = [point for point in opened.points if point.digest not in rows]
+        claims = _claims(store, open_points)
+        done = sum(1 for point in opened.points if point.digest in rows and rows[point.digest].state != "claimed")
+        watcher.points(done, len(opened.points))
+        if done == len(opened.points):
+            return
+        for result in work.results(partial(next, claims, None)):
+            done += store.finish(result)
+            watcher.points(done, len(opened.points))
+            if time.monotonic() - shown > _SHOW_S:
+                store.publish()
+                shown = time.monotonic()
+        if not open_points and not store.release_dead():
+            time.sleep(_LOOK_S)
+
+
+def _claims(store: Store, points: Sequence[Planned]) -> Iterator[Planned]:
+    """The points that this sweep got; each is claimed only when it is asked for."""
+    return (point for point in points if store.claim(point))

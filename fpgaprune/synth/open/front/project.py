@@ -1,0 +1,152 @@
+"""From a project to its netlists: compile its C++ once, follow every layer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from fpgaprune.design import Design, LayerKind
+from fpgaprune.errors import ToolError, UnsupportedError
+from fpgaprune.read.project import LayerCall, read_calls
+from fpgaprune.read.project.source import Variable
+from fpgaprune.synth.open.front.compiler import compile_layers, find_clang
+from fpgaprune.synth.open.front.interpret import Machine
+from fpgaprune.synth.open.front.memory import Pointer, moved
+from fpgaprune.synth.open.front.module import Module
+from fpgaprune.synth.open.front.values import Builder, Number, Value
+from fpgaprune.synth.open.front.wrappers import Wrapper, layers_source, wrappers
+from fpgaprune.synth.open.netlist import Netlist, Port
+from fpgaprune.synth.open.storage import Network
+
+_MOST_ELEMENTS: Final = 200_000
+_CONVOLUTIONS: Final = frozenset({
+    LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
+})  # fmt: skip
+
+
+def netlists_of(project: Path, design: Design, folder: Path) -> Network:
+    """The netlists of a project's layers, compiled in `folder`; layers that cannot be are refused with a reason.
+
+    Raises ProjectError for what is no project, and ToolError when clang is missing or compiles none of it.
+    """
+    read = read_calls(project)
+    refused = {call.layer: reason for call in read.calls if (reason := _reason_against(design, call)) is not None}
+    calls = [call for call in read.calls if call.layer not in refused]
+    sizes = {variable.name: design[read.written_by[variable.name]].output_size for variable in _streams(calls)}
+    made = wrappers(calls)
+    netlists: list[Netlist] = []
+    for wrapper, module in _modules(project, read.top, made, sizes, folder, refused):
+        try:
+            netlists.append(_netlist(module, wrapper, design))
+        except UnsupportedError as error:
+            refused[wrapper.call.layer] = str(error)
+    return Network(tuple(netlists), read.results, refused)
+
+
+_MEMORY: Final = "its weights are ports of the top function (kept in memory), so no product has a known constant"
+
+
+def _reason_against(design: Design, call: LayerCall) -> str | None:
+    """Why the whole function of a layer is not the hardware that is made of it, where that is known beforehand."""
+    if call.in_memory:
+        return _MEMORY
+    layer = design[call.layer]
+    at_once = layer.parallelization_factor
+    if layer.kind in _CONVOLUTIONS and layer.positions > at_once:
+        return (
+            f"it computes {at_once} of its {layer.positions} positions at a time on the same multipliers, which cannot "
+            f"be synthesized yet; with parallelization factor {layer.positions} in io_parallel it can"
+        )
+    return None
+
+
+def _refuse_packets(design: Design, call: LayerCall, variable: Variable, packets: int) -> None:
+    if variable.is_stream and packets > 1 and design[call.layer].kind is not LayerKind.DENSE:
+        message = f"it takes {packets} packets of {variable.name} one after the other through the same hardware"
+        raise UnsupportedError(message)
+
+
+def _streams(calls: Sequence[LayerCall]) -> list[Variable]:
+    return [variable for call in calls for variable in (*call.reads, *call.writes) if variable.is_stream]
+
+
+def _modules(
+    project: Path,
+    top: str,
+    made: Sequence[Wrapper],
+    sizes: dict[str, int],
+    folder: Path,
+    refused: dict[str, str],
+) -> list[tuple[Wrapper, Module]]:
+    """All layers in one file; where clang refuses that, each in its own, so that one does not cost the others."""
+    clang, firmware = find_clang(), (project / "firmware").resolve()
+    most = max(sizes.values(), default=0)
+    folder = folder.resolve()
+
+    def compiled(name: str, some: Sequence[Wrapper]) -> Module:
+        source = folder / f"{name}.cpp"
+        source.write_text(layers_source(top, some, sizes), encoding="utf-8")
+        return Module(compile_layers(clang, firmware, source, most))
+
+    try:
+        module = compiled("layers", made)
+    except ToolError as error:
+        if len(made) < 2:
+            raise
+        whole = error
+    else:
+        return [(wrapper, module) for wrapper in made]
+    found: list[tuple[Wrapper, Module]] = []
+    for wrapper in made:
+        try:
+            found.append((wrapper, compiled(wrapper.function, [wrapper])))
+        except ToolError as error:
+            refused[wrapper.call.layer] = str(error)
+    if not found:
+        raise whole
+    return found
+
+
+def _netlist(module: Module, wrapper: Wrapper, design: Design) -> Netlist:
+    """Follow one layer."""
+    builder = Builder()
+    machine = Machine(module, builder)
+    machine.start()
+    call = wrapper.call
+    ports, addresses = [], []
+    number = 0
+    for place, variable in enumerate((*call.reads, *call.writes)):
+        port, size, lanes = _port(machine, wrapper.port(place), variable.name)
+        _refuse_packets(design, call, variable, port.size // lanes)
+        block = machine.memory.block(variable.name)
+        if place < len(call.reads):
+            for element in range(port.size):
+                value = builder.input(number, port.width, signed=port.signed)
+                block.cells[element * size] = (size, value)
+                number += 1
+        ports.append((port, size, block))
+        addresses.append(Pointer(block, 0))
+    machine.call(wrapper.function, addresses)
+    roots: list[Number] = []
+    for port, size, block in ports[len(call.reads) :]:
+        for element in range(port.size):
+            written = machine.memory.read(Pointer(block, element * size), size, 8 * size)
+            if not isinstance(written, (int, Value)):
+                message = f"nothing is written to {port.name}[{element}]"
+                raise UnsupportedError(message)
+            roots.append(builder.cast(written, port.width, signed=port.signed))
+    found = [port for port, _, _ in ports]
+    return builder.netlist(call.layer, found[: len(call.reads)], found[len(call.reads) :], roots)
+
+
+def _port(machine: Machine, name: str, variable: str) -> tuple[Port, int, int]:
+    """An array as a port, the bytes of its numbers, and how many of them are in one packet."""
+    address = machine.address(name)
+    facts = [machine.memory.read(moved(address, 4 * number), 4, 32) for number in range(5)]
+    width, sign, size, lanes, count = (value if isinstance(value, int) else 0 for value in facts)
+    if width < 1:
+        message = f"{variable} is not of a fixed-point type"
+        raise UnsupportedError(message)
+    if not 0 < count <= _MOST_ELEMENTS:
+        message = f"{variable} has {count} values, too many to be ports of one module"
+        raise UnsupportedError(message)
+    return Port(variable, width, bool(sign), count), size, lanes

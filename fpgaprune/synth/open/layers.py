@@ -1,0 +1,102 @@
+"""The Verilog modules of a network, one per layer, and the steps that synthesize them."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from fpgaprune.estimate.pricing import Pricing
+from fpgaprune.synth.open.lanes import MultiplexedLayer
+from fpgaprune.synth.open.lanes_verilog import lanes_verilog
+from fpgaprune.synth.open.netlist import Netlist, multipliers
+from fpgaprune.synth.open.verilator import Module, Port
+from fpgaprune.synth.open.verilog import input_pins, netlist_verilog, output_pins
+from fpgaprune.synth.open.yosys import DSP_STAT, FULL_STAT, SCRIPT, Depth, Target, Yosys, script_texts
+from fpgaprune.synth.plan import Step
+from fpgaprune.templates import read_template
+
+SOURCE = "layer.v"
+
+
+@dataclass(frozen=True)
+class LayerModule:
+    """One layer as Verilog: what it is made of, the module's name, and how many multipliers it has."""
+
+    name: str
+    top: str
+    text: str
+    multipliers: int
+    module: Module
+    netlist: Netlist | None = None
+    multiplexed: MultiplexedLayer | None = None
+
+    @property
+    def elements(self) -> tuple[int, ...]:
+        """Which of the layer's inputs, counted through, the module's data ports are."""
+        if self.netlist is not None:
+            return tuple(pin.element for pin in input_pins(self.netlist))
+        return tuple(range(len(self.module.inputs)))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The Verilog files a simulation needs, by name."""
+        return {f"{self.top}.v": self.text, "multiply.v": read_template("synth/open/multiply.v")}
+
+
+def module_name(layer: str, config: str | None) -> str:
+    """A Verilog identifier that carries the layer's name and, as reports of HLS tools do, its configuration."""
+    words = re.sub(r"\W", "_", layer, flags=re.ASCII)
+    return f"layer_{words}" + (f"_{re.sub(r'[^A-Za-z0-9_]', '_', config)}" if config else "")
+
+
+def module_of_netlist(netlist: Netlist, top: str, pricing: Pricing, unread: Collection[int]) -> LayerModule:
+    """The layer whose C++ became `netlist`, under the rules of `pricing`."""
+    ports = Module(
+        top,
+        tuple(Port(pin.name, pin.bits, pin.signed) for pin in input_pins(netlist)),
+        tuple(Port(pin.name, pin.bits, pin.signed) for pin in output_pins(netlist, unread)),
+    )
+    text = netlist_verilog(netlist, top, pricing, unread)
+    return LayerModule(netlist.name, top, text, count_multipliers(netlist, pricing), ports, netlist)
+
+
+def module_of_lanes(layer: MultiplexedLayer, top: str) -> LayerModule:
+    """A layer on shared multipliers."""
+    inputs = tuple(Port(f"x{i}", layer.data.width, layer.data.signed) for i in range(layer.inputs))
+    outputs = tuple(Port(f"y{j}", layer.result.width, layer.result.signed) for j in layer.outputs)
+    ports = Module(top, inputs, outputs, timed=True)
+    return LayerModule(layer.name, top, lanes_verilog(layer, top), layer.multipliers, ports, multiplexed=layer)
+
+
+def count_multipliers(netlist: Netlist, pricing: Pricing) -> int:
+    """The products of a netlist that need a multiplier under the rules; equal ones on one value count once.
+
+    Yosys multiplies by the odd part of a constant: there c and 2c on one value are one.
+    """
+    rules = pricing.rules
+    found = multipliers(netlist, min_digits=rules.free_digits + 1)
+    if not rules.strips_zeros:
+        return len(found)
+    variable = sum(1 for one in found if one.code is None)
+    return variable + len({(one.operand, one.code // (one.code & -one.code)) for one in found if one.code is not None})
+
+
+def yosys_step(
+    name: str, folder: Path, texts: dict[str, str], yosys: Yosys, depth: Depth, *, timeout_seconds: float
+) -> Step:
+    """The step that runs Yosys on one layer in `folder`."""
+    return Step(
+        name=f"{name}/yosys",
+        what=f"Yosys on the layer {name}",
+        folder=folder,
+        command=(*yosys.command, SCRIPT),
+        texts=texts,
+        facts=yosys.version,
+        outputs=(DSP_STAT, FULL_STAT) if depth is Depth.FULL else (DSP_STAT,),
+        timeout_seconds=timeout_seconds,
+    )
+
+
+def texts_of(module: LayerModule, pricing: Pricing, target: Target, depth: Depth) -> dict[str, str]:
+    """What Yosys reads for one layer, by file name."""
+    return {SOURCE: module.text, **script_texts(SOURCE, module.top, pricing, target, depth)}

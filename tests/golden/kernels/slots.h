@@ -1,0 +1,97 @@
+// Layer fc: 5 inputs, 4 outputs.
+//
+// 2 multipliers in 4 time slots (reuse factor 4) for 8 products; 4 by shifts and adders.
+// x[i] is input i, a code stands for code * 2^-6.
+// Not verified with an AMD tool: no synthesis report of this kernel has been seen.
+#ifndef FPGAPRUNE_SPARSE_2_H_
+#define FPGAPRUNE_SPARSE_2_H_
+
+#include "kernels/sparse.h"
+
+namespace nnet {
+using sparse::add;
+using sparse::power;
+using sparse::times;
+
+template <class data_T, class res_T, typename CONFIG_T> class sparse_2 {
+  public:
+    typedef typename CONFIG_T::accum_t accum_t;
+    static const unsigned n_in = 5;
+    static const unsigned n_out = 4;
+    static const unsigned multipliers = 2;
+    static const unsigned slots = 4;
+
+    static void shifts_0(const data_T x[n_in], accum_t acc[n_out]) {
+        #pragma HLS INLINE
+        { const accum_t p = -power<-3>(x[0]); add(acc[2], p); }
+        { const accum_t p = power<-3>(x[1]) - power<-5>(x[1]); add(acc[2], p); }
+        { const accum_t p = -power<-6>(x[3]); add(acc[0], p); }
+        { const accum_t p = power<0>(x[4]); add(acc[2], p); }
+    }
+
+    static void shifts(const data_T x[n_in], accum_t acc[n_out]) {
+        #pragma HLS INLINE
+        shifts_0(x, acc);
+    }
+
+    // Multiplier 1 of 2.
+    static void multiplier_0(const unsigned time, const data_T x[n_in], accum_t sum[n_out]) {
+        #pragma HLS INLINE
+        data_T a = 0;
+        ap_int<8> w = 0;
+        bool to_0 = false;
+        bool to_1 = false;
+        bool to_3 = false;
+        switch (time) {
+        case 0: a = x[1]; w = 43; to_0 = true; break;
+        case 1: a = x[4]; w = 77; to_0 = true; break;
+        case 2: a = x[0]; w = 11; to_1 = true; to_3 = true; break;
+        case 3: a = x[3]; w = 45; to_1 = true; break;
+        default: break;
+        }
+        const accum_t p = times<accum_t, -6>(a, w);
+        if (to_0) add(sum[0], p);
+        if (to_1) add(sum[1], p);
+        if (to_3) add(sum[3], p);
+    }
+
+    // Multiplier 2 of 2.
+    static void multiplier_1(const unsigned time, const data_T x[n_in], accum_t sum[n_out]) {
+        #pragma HLS INLINE
+        data_T a = 0;
+        ap_int<7> w = 0;
+        bool to_1 = false;
+        bool to_3 = false;
+        switch (time) {
+        case 0: a = x[4]; w = 11; to_1 = true; break;
+        case 1: a = x[1]; w = -53; to_3 = true; break;
+        case 2: a = x[3]; w = 27; to_3 = true; break;
+        case 3: a = x[4]; w = -11; to_3 = true; break;
+        default: break;
+        }
+        const accum_t p = times<accum_t, -6>(a, w);
+        if (to_1) add(sum[1], p);
+        if (to_3) add(sum[3], p);
+    }
+
+    static void slot(const unsigned time, const data_T x[n_in], accum_t sum[n_out]) {
+        #pragma HLS INLINE
+        multiplier_0(time, x, sum);
+        multiplier_1(time, x, sum);
+    }
+    template <unsigned N>
+    static void vectors(data_T x[N][n_in], res_T res[N][n_out], typename CONFIG_T::bias_t biases[n_out]) {
+        #pragma HLS INLINE
+        sparse::in_slots<sparse_2, N, data_T, res_T, CONFIG_T>(x, res, biases);
+    }
+
+    static void dense(data_T data[n_in], res_T res[n_out], typename CONFIG_T::weight_t * /* in the lines above */,
+                      typename CONFIG_T::bias_t biases[n_out]) {
+        #pragma HLS INLINE off
+        sparse::one<sparse_2, data_T, res_T, CONFIG_T>(data, res, biases);
+    }
+};
+
+} // namespace nnet
+
+#endif

@@ -1,0 +1,165 @@
+"""Many layers in one project: every kind of layer the sparse kernels know, by reuse factor, sparsity and positions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fpgaprune.csd import csd_digits
+from fpgaprune.csim import build_simulation
+from fpgaprune.design import Design, LayerSpec, Strategy
+from fpgaprune.design.differences import differences
+from fpgaprune.estimate.sparse_kernels import kernel_matrix, kernel_parameters
+from fpgaprune.flow.generate import generate_loaded
+from fpgaprune.flow.kernel_audit import kernel_differences
+from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
+from fpgaprune.read.project import read_project
+from tests.generate_models import loaded
+
+KINDS = (
+    "dense",
+    "conv1d",
+    "conv2d",
+    "point1d",
+    "point2d",
+    "depth1d",
+    "depth2d",
+    "separable1d",
+    "separable2d",
+    "lstm",
+    "gru",
+)
+REUSE_FACTORS = (1, 2, 4, 8, 16)
+SPARSITIES = (0.0, 0.5, 0.75, 0.9, 1.0)
+# Positions computed at once in io_parallel, from one to all of them; None leaves it to hls4ml, which takes one.
+AT_ONCE: dict[str, tuple[int | None, ...]] = {
+    "dense": (None,),
+    "conv1d": (None, 2, 3, 6),
+    "conv2d": (None, 3, 4, 12),
+    "point1d": (None, 2, 3, 6),
+    "point2d": (None, 3, 9),
+    "depth1d": (None, 2, 3, 6),
+    "depth2d": (None, 2, 3, 6),
+    "separable1d": (None, 2, 4),
+    "separable2d": (None, 2, 3, 6),
+    "lstm": (None,),
+    "gru": (None,),
+}
+RECURRENT = ("lstm", "gru")
+SAMPLES = 60
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer of its own, from an input to an output of the network."""
+
+    kind: str
+    reuse_factor: int
+    sparsity: float
+    positions_at_once: int | None = None
+
+    @property
+    def name(self) -> str:
+        at_once = f"_p{self.positions_at_once}" if self.positions_at_once else ""
+        return f"{self.kind}_r{self.reuse_factor}_s{round(100 * self.sparsity)}{at_once}"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        if self.kind == "dense":
+            return (9,)
+        if self.kind in RECURRENT:
+            return (3, 4)
+        return (6, 3) if self.kind.endswith("1d") else (3 if "point" in self.kind else 4, 3, 3)
+
+
+def case_model(cases: Sequence[Case]) -> Any:
+    """A network of the cases side by side, with seeded weights of 8 bits."""
+    frameworks = load_frameworks()
+    keras, q = frameworks.keras, frameworks.qkeras
+    keras.backend.clear_session()
+    starts = [keras.Input(case.shape, name=f"x_{case.name}") for case in cases]
+    ends = [_layer(q, keras, case)(q.QActivation("quantized_bits(9,3,alpha=1)", name=f"in_{case.name}")(start))
+            for case, start in zip(cases, starts, strict=True)]  # fmt: skip
+    made = keras.Model(starts, ends)
+    rng = np.random.default_rng(7)
+    for case in cases:
+        layer = made.get_layer(case.name)
+        values = []
+        for weight in layer.weights:
+            kept = rng.random(weight.shape) >= (0 if "bias" in weight.name else case.sparsity)
+            values.append(rng.uniform(-1, 1, weight.shape) * kept)
+        layer.set_weights(values)
+    return made
+
+
+def _layer(q: Any, keras: Any, case: Case) -> Any:
+    eight, name = "quantized_bits(8,0,alpha=1)", {"name": case.name}
+    bias = {"bias_quantizer": eight, **name}
+    both = {"kernel_quantizer": eight, **bias}
+    split = {"depthwise_quantizer": eight, "pointwise_quantizer": eight, **bias}
+    cell = {"recurrent_quantizer": eight, "activation": "tanh", "recurrent_activation": "sigmoid", **both}
+    makers: dict[str, Callable[[], Any]] = {
+        "dense": lambda: q.QDense(5, **both),
+        "conv1d": lambda: q.QConv1D(4, 3, padding="same", **both),
+        "conv2d": lambda: q.QConv2D(3, 2, padding="same", **both),
+        "point1d": lambda: q.QConv1D(4, 1, **both),
+        "point2d": lambda: q.QConv2D(4, 1, **both),
+        "depth1d": lambda: keras.layers.DepthwiseConv1D(3, padding="same", **name),
+        "depth2d": lambda: q.QDepthwiseConv2D(2, depthwise_quantizer=eight, **bias),
+        "separable1d": lambda: q.QSeparableConv1D(4, 3, **split),
+        "separable2d": lambda: q.QSeparableConv2D(4, 2, **split),
+        "lstm": lambda: q.QLSTM(3, **cell),
+        "gru": lambda: q.QGRU(3, reset_after=True, **cell),
+    }
+    return makers[case.kind]()
+
+
+def case_settings(
+    cases: Sequence[Case], kernels: SparseKernels, io_type: str, backend: str, strategy: Strategy = Strategy.LATENCY
+) -> GenerateSettings:
+    layers = {
+        case.name: LayerSettings(
+            reuse_factor=case.reuse_factor, parallelization_factor=case.positions_at_once, sparse_kernels=kernels
+        )
+        for case in cases
+    }
+    return GenerateSettings(backend=backend, io_type=io_type, strategy=strategy, layers=layers)
+
+
+def check_cases(folder: Path, cases: Sequence[Case], io_type: str, backend: str) -> Design:
+    """Hold every case to hls4ml's Latency kernels bit for bit, to its multipliers as stated, and to its own text."""
+    keras_model = case_model(cases)
+    for name, kernels in (("ours", SparseKernels.ALWAYS), ("plain", SparseKernels.NEVER)):
+        settings = case_settings(cases, kernels, io_type, backend)
+        design = generate_loaded(loaded(keras_model), folder / name, settings, run_verify=False).design
+        if kernels is SparseKernels.ALWAYS:
+            ours = design
+    rng = np.random.default_rng(8)
+    inputs = [rng.uniform(-4, 4, (SAMPLES, int(np.prod(case.shape)))) for case in cases]
+    results = [build_simulation(folder / name).run(inputs) for name in ("ours", "plain")]
+    for case, found, expected in zip(cases, *results, strict=True):
+        np.testing.assert_array_equal(found, expected, err_msg=f"{case.name}, {io_type}, {backend}")
+        assert case.sparsity > 0.9 or np.ptp(expected) > 0
+    written = read_project(folder / "ours")
+    assert differences(ours, written) == ()
+    assert list(kernel_differences(folder / "ours", written)) == []
+    for case in cases:
+        layers = [layer for layer in written if layer.name.startswith(case.name) and layer.weight is not None]
+        assert len(layers) == (2 if "separable" in case.kind else 1)
+        for layer in layers:
+            _check_multipliers(layer, case)
+    return written
+
+
+def _check_multipliers(layer: LayerSpec, case: Case) -> None:
+    for matrix, prefix in zip(kernel_parameters(layer), ("", "recurrent_"), strict=False):
+        codes = kernel_matrix(layer, matrix)
+        needed = sum(len({int(code) for code in row if csd_digits([code])[0] > 2}) for row in codes)
+        assert layer.attributes[f"{prefix}kernel_products"] == needed
+        assert layer.attributes[f"{prefix}kernel_multipliers"] == ceil(needed / case.reuse_factor)
+    if case.positions_at_once is not None:
+        assert layer.parallelization_factor == case.positions_at_once

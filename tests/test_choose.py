@@ -1,0 +1,201 @@
+"""Strategies and reuse factors chosen within limits."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fpgaprune.cli import main
+from fpgaprune.config.recipe import settings_from
+from fpgaprune.design import Design, Strategy
+from fpgaprune.errors import ConfigError
+from fpgaprune.estimate.choose import Fixed, choose_within
+from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.flow.generate import generate_loaded
+from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
+from fpgaprune.read.project import read_project
+from fpgaprune.results import DesignChoice, Limits
+from tests.estimate_designs import VITIS, activation, dense, design, source
+from tests.generate_models import loaded
+
+NAMES = ("d0", "d1", "d2")
+
+
+def network(bits: int = 12, sparsity: float = 0.6, io_type: str = "io_parallel") -> Design:
+    rng = np.random.default_rng(0)
+    sizes = (8, 16, 12, 4)
+    layers = [source(8)]
+    for index, (before, after) in enumerate(itertools.pairwise(sizes)):
+        if index:
+            layers.append(activation(f"a{index}", layers[-1].name, before))
+        half = 1 << (bits - 1)
+        codes = rng.integers(-half, half, (before, after)) * (rng.random((before, after)) >= sparsity)
+        layers.append(dense(f"d{index}", layers[-1].name, codes, accumulator_precision=FixedPoint(30, 30)))
+    return design(*layers, io_type=io_type)
+
+
+NET = network()
+
+
+def chosen(limits: Limits, **options: Any) -> DesignChoice:
+    return choose_within(NET, VITIS, limits, **options)
+
+
+FASTEST = chosen(Limits(dsp=10_000))
+
+
+def test_without_need_everything_is_fastest() -> None:
+    assert [(layer.reuse_factor, layer.strategy, layer.why) for layer in FASTEST.layers] == [
+        (1, "latency", "fastest")
+    ] * 3
+
+
+@settings(max_examples=12, deadline=None)
+@given(dsp=st.integers(3, 130), lut=st.none() | st.integers(4000, 9000), kernels=st.booleans())
+def test_limits_are_held_or_refused(dsp: int, lut: int | None, *, kernels: bool) -> None:
+    limits = Limits(dsp=dsp, lut=lut)
+    try:
+        choice = chosen(limits, kernels=NAMES if kernels else ())
+    except ConfigError as error:
+        assert "cannot be met" in str(error)  # noqa: PT017
+        return
+    assert choice.estimate.dsp.high <= dsp
+    expected = choice.estimate.fabric.lut
+    assert expected is not None
+    assert lut is None or expected.value <= lut
+
+
+def test_the_table_says_what_a_choice_saves_and_adds_up() -> None:
+    choice = chosen(Limits(dsp=40), kernels=NAMES)
+    assert choice.estimate.dsp.high <= 40
+    assert sum(layer.dsp.high for layer in choice.layers if layer.dsp) == choice.estimate.dsp.high
+    reused = [layer for layer in choice.layers if layer.reuse_factor > 1]
+    assert reused
+    assert all("saves" in layer.why for layer in reused)
+    assert all(layer.adder_lut for layer in choice.layers)
+
+
+def test_a_sparse_kernel_is_taken_where_it_needs_fewer_multipliers() -> None:
+    """Codes of 6 bits: many are shifts, which hls4ml's limit counts and a kernel does not."""
+    small = network(bits=6, sparsity=0.2)
+    limits = Limits(dsp=20)
+    ours = choose_within(small, VITIS, limits, kernels=NAMES)
+    plain = choose_within(small, VITIS, limits)
+    assert any(layer.sparse_kernel for layer in ours.layers)
+    assert not any(layer.sparse_kernel for layer in plain.layers)
+    cycles = [choice.estimate.fabric.latency_cycles for choice in (ours, plain)]
+    assert cycles[0] is not None
+    assert cycles[1] is not None
+    assert cycles[0].value <= cycles[1].value
+
+
+def test_what_is_fixed_stays() -> None:
+    fixed = {"d1": Fixed(reuse_factor=2), "d2": Fixed(strategy=Strategy.RESOURCE)}
+    choice = chosen(Limits(dsp=60), fixed=fixed)
+    layers = {layer.name: layer for layer in choice.layers}
+    assert layers["d1"].reuse_factor == 2
+    assert layers["d1"].why.startswith("reuse factor as set")
+    assert layers["d2"].strategy == "resource"
+
+
+def test_limits_that_cannot_be_met_are_named_with_the_least() -> None:
+    with pytest.raises(ConfigError, match=r"limit of 2 cycles of latency cannot be met: \d+ are the least .* \d+ more"):
+        chosen(Limits(latency_cycles=2))
+    with pytest.raises(ConfigError, match=r"limit of 0 DSPs cannot be met: \d+ are the least that was found"):
+        chosen(Limits(dsp=0))
+    fastest = FASTEST.estimate.fabric.latency_cycles
+    assert fastest is not None
+    with pytest.raises(ConfigError, match="limit of 5 DSPs cannot be met"):
+        chosen(Limits(dsp=5, latency_cycles=fastest.value + 2))
+    with pytest.raises(ConfigError, match="no layer whose strategy"):
+        choose_within(design(source(4)), VITIS, Limits(dsp=5))
+
+
+def test_an_interval_is_held() -> None:
+    choice = chosen(Limits(dsp=100, ii=2))
+    assert choice.estimate.fabric.ii is not None
+    assert choice.estimate.fabric.ii.value <= 2
+
+
+def test_a_recipe_gives_counts_shares_and_times(tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(
+        'part = "xc7z020clg400-1"\nclock_ns = 10\nmax_dsp = "50%"\nmax_lut = 20000\nmax_latency_ns = 125\n'
+    )
+    found = settings_from(recipe, {"max_ii": 4})
+    assert found.limits == Limits(dsp=110, lut=20000, latency_cycles=12, ii=4)
+    assert found.sparse_kernels is SparseKernels.AUTO
+    assert not settings_from(None, {}).limits
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ({"max_dsp": "many"}, "max_dsp is a count or a share"),
+        ({"max_dsp": "5", "reuse_factor": 4}, "leave strategy and reuse_factor out"),
+        ({"max_ii": 0}, "max_ii"),
+    ],
+)
+def test_wrong_limits_are_refused(flags: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        settings_from(None, flags)
+
+
+def model() -> Any:
+    """A dense part and a separable convolution, whose two halves are set together."""
+    frameworks = load_frameworks()
+    layers = frameworks.keras.layers
+    frameworks.keras.backend.clear_session()
+    frameworks.keras.utils.set_random_seed(1)
+    return frameworks.keras.Sequential([
+        layers.Input((5, 5, 2), name="x"),
+        layers.SeparableConv2D(4, 2, name="pair"),
+        layers.ReLU(name="r"),
+        layers.Flatten(name="line"),
+        layers.Dense(6, name="fc"),
+        layers.Dense(3, name="kept"),
+    ])  # fmt: skip
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_a_project_is_written_as_chosen(tmp_path: Path) -> None:
+    wanted = GenerateSettings(
+        sparse_kernels=SparseKernels.AUTO,
+        layers={"kept": LayerSettings(reuse_factor=3)},
+        limits=Limits(dsp=60),
+    )
+    made = generate_loaded(loaded(model()), tmp_path / "p", wanted, run_verify=True)
+    assert made.choice is not None
+    assert made.verification is not None
+    assert made.verification.agrees
+    written = read_project(tmp_path / "p")
+    for layer in made.choice.layers:
+        halves = [one for one in written if one.name.startswith(layer.name) and one.weight is not None]
+        assert len(halves) == (2 if layer.name == "pair" else 1)
+        for half in halves:
+            assert half.reuse_factor == layer.reuse_factor
+            assert half.strategy == Strategy(layer.strategy)
+            assert bool(half.attributes.get("sparse_kernel")) is layer.sparse_kernel
+    assert next(layer for layer in made.choice.layers if layer.name == "kept").reuse_factor == 3
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_the_verb_prints_the_table_or_what_cannot_be_met(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model().save(tmp_path / "m.h5")
+    base = ["generate", str(tmp_path / "m.h5"), "--no-verify", "-o"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*base, str(tmp_path / "p"), "--max-dsp", "60"])
+    assert not stopped.value.code
+    assert "At most 60 DSPs" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as stopped:
+        main([*base, str(tmp_path / "q"), "--max-latency-cycles", "2"])
+    assert stopped.value.code
+    assert "the limit of 2 cycles of latency cannot be met" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "q").exists()
