@@ -153,8 +153,11 @@ def run_seed(data: tuple[Array, Array, Array, Array], seed: int, epochs: int) ->
         yield judged(f"iterative_l1 {sparsity}", "pruned", partial(_pruned, l1, training))
         decay = Polynomial(target_sparsity=sparsity, epochs=epochs, loss=LOSS, learning_rate=2e-3, seed=seed)
         yield judged(f"polynomial {sparsity}", "pruned", partial(_pruned, decay, training))
+    for sparsity in (0.7, 0.8):
+        both = partial(_both, _iterative(sparsity, epochs, seed), training, Budget(max_dsp=0), inputs)
+        yield judged(f"iterative_l1 {sparsity}, then budget, no DSPs", "budget", both)
     yield judged("budget, no DSPs", "budget", partial(_changed, Budget(max_dsp=0), inputs))
-    for share in (0.4, 0.3, 0.2, 0.15):
+    for share in (0.7, 0.5, 0.3, 0.2):
         config = Budget(max_dsp=0, max_lut=round(share * (first["lut"] or 0)))
         name = f"budget, no DSPs, {share} of the LUTs"
         yield judged(name, "budget", partial(_changed, config, inputs))
@@ -177,6 +180,10 @@ def _iterative(sparsity: float, epochs: int, seed: int) -> IterativeL1:
 
 def _pruned(config: IterativeL1 | Polynomial, data: TrainingData, model: Any) -> Any:
     return prune(model, config, data).model
+
+
+def _both(config: IterativeL1, data: TrainingData, budget: Budget, inputs: InputSet, model: Any) -> Any:
+    return change_constants(prune(model, config, data).model, budget, inputs).model
 
 
 def _changed(config: Budget, inputs: InputSet, model: Any) -> Any:
