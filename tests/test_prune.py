@@ -184,6 +184,11 @@ def test_the_command_line_prunes_and_reports(files: Path, tmp_path: Path, capsys
     assert "DSPs expected" in said.out
     assert "50.00 %" in said.out
     assert "DSPs" in said.err
+    assert run("--method", "blocks", "--target-sparsity", "0.5", "--epochs", "4", "--set", "updates=3",
+               "--set", "columns=99", "--set", "rows=1", "--shrink", "-o", str(out)) == 0  # fmt: skip
+    record = json.loads((tmp_path / "small.pruning.json").read_text())
+    assert load_model(out).model.get_layer("first").units == 16 - record["removed_neurons"].get("first", 0)
+    capsys.readouterr()
     assert run("--method", "budget", "--max-dsp", "0", "-o", str(out), "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["estimate"]["after"]["dsp"] == 0
     wrong = {

@@ -8,6 +8,7 @@ import typer
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
 from fpgaprune.cli.progress import EpochProgress, show_epoch
+from fpgaprune.compress.constants import constants_methods
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
 from fpgaprune.flow.prune import method_config, prune_file
@@ -54,12 +55,16 @@ def run(
         typer.Option("--exclude", metavar="NAME", help="Layer, pattern or type:CLASS to leave alone; repeatable."),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", metavar="N", help="polynomial, n_m, blocks: epochs in all.")
+        int | None,
+        typer.Option("--epochs", metavar="N", help="polynomial, n_m, blocks: epochs in all. budget: train, too."),
     ] = None,
     loss: Annotated[
         str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
+    shrink: Annotated[
+        bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
+    ] = False,
     setting: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the method, as learning_rate=0.002."),
@@ -81,8 +86,9 @@ def run(
     """Remove weights, or make them cheaper, and count the DSPs and LUTs the result needs.
 
     budget chooses for every weight whether to keep it, make it equal to another on the same input, round it to fewer
-    signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs. The other
-    methods train on the data. The model is written as an ordinary file, its record beside it as NAME.pruning.json.
+    signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs; with --epochs
+    it gets there in steps, and trains the weights within their digits. csd_rounding trains nothing; the other methods
+    train on the data. The model is written as an ordinary file, its record beside it as NAME.pruning.json.
     """
     given: dict[str, Any] = {
         "target_sparsity": target_sparsity,
@@ -96,12 +102,22 @@ def run(
     }
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
     judged_by = asked.pop("loss", None)
+    trained = asked.pop("epochs", 0) if method in constants_methods() else 0
     chosen = method_config(method, asked)
     settings = settings_from(config, {"part": part, "precision": precision, "width": width})
     with EpochProgress() as progress:
         progress.begin(f"{model.name}: {method}")
         found = prune_file(
-            model, output, chosen, data, settings, weights=weights, loss=judged_by, on_epoch=show_epoch(progress)
+            model,
+            output,
+            chosen,
+            data,
+            settings,
+            weights=weights,
+            loss=judged_by,
+            epochs=trained,
+            smaller=shrink,
+            on_epoch=show_epoch(progress),
         )
     emit(form, compression_sheet(found.record), lambda: found.record)
     tell(f"The model is in {found.output}, its record in {found.record_path}.")

@@ -51,9 +51,14 @@ class Score:
 
 
 class Trainer:
-    """Moves the weights of `model` in place; `kernels` are the ones that L1 and masks apply to."""
+    """Moves the weights of `model` in place; `kernels` are the ones that L1 and masks apply to.
 
-    def __init__(
+    With `project`, a function of a kernel and a tensor of its shape, kernels only ever hold what it gives. Gradients
+    are taken there and move a hidden copy, which is projected again after every step: straight-through, as
+    BinaryConnect does it (arXiv:1511.00363), for layers with and without quantizers.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a training run is made of
         self,
         model: Any,
         kernels: Sequence[Kernel],
@@ -63,6 +68,7 @@ class Trainer:
         batch_size: int,
         seed: int,
         on_step: Callable[[], None] | None = None,
+        project: Callable[[Kernel, Any], Any] | None = None,
     ) -> None:
         tensorflow = load_frameworks().tensorflow
         self.model = model
@@ -80,6 +86,8 @@ class Trainer:
             self._y = tuple(tensorflow.constant(a) for a in self._targets)
         self._masks = [tensorflow.Variable(mask, trainable=False, dtype=tensorflow.bool) for mask in all_kept(kernels)]
         self._l1 = tensorflow.Variable(0.0, trainable=False, dtype=tensorflow.float32)
+        self._project = project
+        self._hidden = [] if project is None else [tensorflow.Variable(kernel.variable) for kernel in self.kernels]
         self._use(learning_rate=1e-3)
 
     def masks(self) -> tuple[Mask, ...]:
@@ -91,6 +99,8 @@ class Trainer:
         for variable, kernel, mask in zip(self._masks, self.kernels, masks, strict=True):
             variable.assign(mask)
             kernel.variable.assign(np.where(mask, kernel.variable.numpy(), 0.0))
+        for hidden, mask in zip(self._hidden, masks, strict=False):
+            hidden.assign(np.where(mask, hidden.numpy(), 0.0))
 
     def restart(self, learning_rate: float, l1: float) -> None:
         """Begin a phase: a fresh Adam optimizer, and `l1` times the sum of magnitudes added to the loss."""
@@ -122,8 +132,10 @@ class Trainer:
     def _use(self, learning_rate: float) -> None:
         frameworks = load_frameworks()
         self._variables = list(self.model.trainable_variables)
+        copies = {id(k.variable): hidden for k, hidden in zip(self.kernels, self._hidden, strict=False)}
+        self._moved = [copies.get(id(variable), variable) for variable in self._variables]
         self._optimizer = frameworks.keras.optimizers.Adam(learning_rate)
-        self._optimizer.build(self._variables)
+        self._optimizer.build(self._moved)
         index = frameworks.tensorflow.TensorSpec([None], frameworks.tensorflow.int32)
         with quiet("trace"):
             self._step = frameworks.tensorflow.function(self._one_step, input_signature=[index])
@@ -138,8 +150,11 @@ class Trainer:
             magnitudes = sum(tensorflow.reduce_sum(tensorflow.abs(kernel.variable)) for kernel in self.kernels)
             total = loss + sum(self.model.losses) + self._l1 * magnitudes
         gradients = tape.gradient(total, self._variables)
-        pairs = [(g, v) for g, v in zip(gradients, self._variables, strict=True) if g is not None]
+        pairs = [(g, v) for g, v in zip(gradients, self._moved, strict=True) if g is not None]
         self._optimizer.apply_gradients(pairs)
+        for kernel, hidden in zip(self.kernels, self._hidden, strict=False):
+            if self._project is not None:
+                kernel.variable.assign(self._project(kernel, hidden))
         for mask, kernel in zip(self._masks, self.kernels, strict=True):
             kernel.variable.assign(tensorflow.where(mask, kernel.variable, tensorflow.zeros_like(kernel.variable)))
         return loss

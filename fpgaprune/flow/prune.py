@@ -16,10 +16,12 @@ from fpgaprune.compress import (
     pruning_methods,
 )
 from fpgaprune.compress import config_type as training_config_type
-from fpgaprune.compress.constants import ConstantsConfig, constants_config_type, constants_methods
+from fpgaprune.compress.constants import Budget, ConstantsConfig, constants_config_type, constants_methods
+from fpgaprune.compress.shrink import shrink
 from fpgaprune.errors import ConfigError, unknown_choice
+from fpgaprune.flow.budget_training import train_to_budget
 from fpgaprune.flow.compression import VALIDATION, Compressed, Compression, OnEpoch, Watch
-from fpgaprune.flow.constants import change_constants
+from fpgaprune.flow.constants import ChangedModel, change_constants
 from fpgaprune.generate.settings import GenerateSettings
 
 
@@ -58,21 +60,24 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     *,
     weights: Path | None = None,
     loss: str | None = None,
+    epochs: int = 0,
+    smaller: bool = False,
     on_epoch: OnEpoch | None = None,
 ) -> Compressed:
     """Prune the model in `path` as `config` says, write it to `output` (.h5 or .keras) and its record beside.
 
-    The record is `<name>.pruning.json`. DSPs and LUTs are those of the project `generate` would write with
-    `settings`; the final ones are counted on the model as it was written and read again. Raises what `prune`,
-    `choose_constants` and `load_model` raise. When training diverges, the last good weights are written all the
-    same, and the error says so.
+    `epochs` is for a budget: without it nothing is trained, with it the budget is reached in steps with training
+    between them. `smaller` takes out the neurons that nothing reads any more. The record is `<name>.pruning.json`.
+    DSPs and LUTs are those of the project `generate` would write with `settings`; the final ones are counted on the
+    model as it was written and read again. Raises what `prune`, `choose_constants` and `load_model` raise. When
+    training diverges, the last good weights are written all the same, and the error says so.
     """
     session = Compression(path, output, data, settings, weights=weights, loss=loss)
     model = session.model
     started = time.perf_counter()
     diverged: PruningDivergedError | None = None
     if isinstance(config, ConstantsConfig):
-        changed = change_constants(model, config, session.inputs, session.settings)
+        changed = _changed(session, config, epochs, on_epoch)
         result, record = changed.model, dict(changed.record)
     else:
         training = session.dataset.training(VALIDATION, getattr(config, "seed", 0))
@@ -82,11 +87,32 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
         except PruningDivergedError as error:
             diverged, pruned = error, error.result
         result, record = pruned.model, dict(pruned.record)
+    if smaller:
+        shrunk = shrink(result)
+        result, record = shrunk.model, {**record, "removed_neurons": dict(shrunk.removed)}
     written = session.write(result, record, time.perf_counter() - started)
     if diverged is not None:
         message = f"{diverged}. They are in {output}"
         raise PruningDivergedError(message, PruneResult(result, written.record))
     return written
+
+
+def _changed(session: Compression, config: ConstantsConfig, epochs: int, on_epoch: OnEpoch | None) -> ChangedModel:
+    if not epochs:
+        return change_constants(session.model, config, session.inputs, session.settings)
+    if not isinstance(config, Budget):
+        message = f"{config.method} does not train: leave the epochs out"
+        raise ConfigError(message)
+    return train_to_budget(
+        session.model,
+        config,
+        session.inputs,
+        session.dataset.training(VALIDATION, 0),
+        session.settings,
+        loss=session.loss,
+        epochs=epochs,
+        on_progress=Watch(session, on_epoch).seen,
+    )
 
 
 def _trained(

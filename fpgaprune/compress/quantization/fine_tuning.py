@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from fpgaprune.compress.data import TrainingData
-from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.kernels import Kernel, find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.method import Progress
 from fpgaprune.compress.training import Trainer
@@ -22,17 +22,19 @@ def fine_tune(  # noqa: PLR0913 - a training run has that many settings
     batch_size: int = 64,
     seed: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
+    project: Callable[[Kernel, Any], Any] | None = None,
 ) -> Any:
     """Train a built (Q)Keras model in place, keep its best epoch, the start included; stored zeros stay zero.
 
-    An epoch whose loss is not a number ends the training with the best weights so far. Raises ConfigError for
-    settings that make no sense, or a loss that is not a number to begin with.
+    With `project` the kernels hold what it makes of them (see `Trainer`). An epoch whose loss is not a number ends
+    the training with the best weights so far. Raises ConfigError for settings that make no sense, or a loss that is
+    not a number to begin with.
     """
     if epochs < 1 or not (isfinite(learning_rate) and learning_rate > 0):
         message = f"fine-tuning needs at least one epoch and a positive learning_rate, not {epochs}, {learning_rate}"
         raise ConfigError(message)
     kernels = find_kernels(model)
-    trainer = Trainer(model, kernels, data, loss=loss, batch_size=batch_size, seed=seed)
+    trainer = Trainer(model, kernels, data, loss=loss, batch_size=batch_size, seed=seed, project=project)
     trainer.hold([kernel.values() != 0 for kernel in kernels])
     trainer.restart(learning_rate, l1=0.0)
     best, weights = trainer.score(), trainer.snapshot()
