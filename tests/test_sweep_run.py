@@ -74,7 +74,11 @@ def test_ctrl_c_leaves_a_study_to_go_on_with_and_says_how(tmp_path: Path) -> Non
     study, output = write_study(tmp_path / "study"), tmp_path / "out"
     words = ("sweep", study, "-o", output)
     slow = {**os.environ, "SWEEP_TEST_SECONDS": "2"}
-    process = subprocess.Popen(_command(*words), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=slow)
+    # A shell that runs the tests in the background hands down an ignored SIGINT.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = _command(*words)
+    command[2] = heeding + command[2]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=slow)
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("2 of 6"):

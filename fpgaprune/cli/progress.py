@@ -1,9 +1,10 @@
 """Signs of life on standard error while something takes long."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -119,6 +120,23 @@ class SweepProgress(EpochProgress):
     def __init__(self) -> None:
         super().__init__()
         self._tenth: int | None = None
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        """Start drawing, and remember Ctrl-C: a framework in the middle of something may swallow it."""
+        signal.signal(signal.SIGINT, self._stop)
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing, whatever happened."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        super().__exit__(kind, error, trace)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of a signal handler
+        self._stopped = True
+        raise KeyboardInterrupt
 
     @staticmethod
     def _more_columns() -> tuple[TimeRemainingColumn, ...]:
@@ -126,6 +144,8 @@ class SweepProgress(EpochProgress):
 
     def points(self, done: int, total: int) -> None:
         """So many points are finished."""
+        if self._stopped:
+            raise KeyboardInterrupt
         if self._tenth is None:
             self._bar.reset(self._task, description="points", total=total, completed=done, state="")
         self._bar.update(self._task, completed=done, total=total, state=f"{done}/{total}")
