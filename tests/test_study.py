@@ -221,7 +221,7 @@ def test_results_are_told_in_every_format() -> None:
         "pruned needs 15–20 (75 % fewer): 75 % of its weights are zero, and its accuracy is 89.00 %, 1.00 points less.",
     )
     assert "! failed: the cable is loose" in sheet.footnotes
-    assert to_csv(sheet).splitlines()[2].startswith("pruned,89.00 %,,100,0.75,99,15-20,0.0909")
+    assert to_csv(sheet).splitlines()[2].startswith("pruned,89.00 %,,100,0.75,99,15-20,,0.0909")
     assert "the cable is loose" in to_markdown(sheet)
     assert json.loads(json.dumps(result.json()))["variants"][1]["sparsity"] == 0.75
 
