@@ -12,7 +12,7 @@ from fpgaprune.synth.open.front.memory import Pointer, Routine
 from fpgaprune.synth.open.front.types import Integer, Real, Scanner, Type, Void
 
 if TYPE_CHECKING:
-    from fpgaprune.synth.open.front.instructions import Compiler
+    from fpgaprune.synth.open.front.operands import Compiler
 
 _FLAGS: Final = re.compile(r"(?:fast|nnan|ninf|nsz|arcp|contract|afn|reassoc|fastcc|coldcc|ccc)\b")
 _ATTRIBUTE: Final = re.compile(

@@ -10,9 +10,10 @@ from typing import Final, TypeAlias
 
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front import fractions
+from fpgaprune.synth.open.front.intervals import Value
 from fpgaprune.synth.open.front.memory import UNDEFINED, Block, Memory, Pointer, Routine, Undefined, Word, select
 from fpgaprune.synth.open.front.module import Module, flattened
-from fpgaprune.synth.open.front.values import Builder, Value
+from fpgaprune.synth.open.front.values import Builder
 
 MOST_BLOCKS: Final = 100_000_000
 

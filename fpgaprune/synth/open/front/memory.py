@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from fpgaprune.errors import UnsupportedError
-from fpgaprune.synth.open.front.values import Builder, Number, Value
+from fpgaprune.synth.open.front.intervals import Number, Value
+from fpgaprune.synth.open.front.values import Builder
 
 _MOST_CHOICES: Final = 256
 

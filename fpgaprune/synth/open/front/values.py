@@ -4,38 +4,26 @@ Nothing is reassociated or strength-reduced here, so that the products of the C+
 are one, constants are folded, and shifts are pulled out of products and comparisons.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from typing import Final
 
 from fpgaprune.errors import UnsupportedError
+from fpgaprune.synth.open.front.intervals import (
+    MIRRORED,
+    OPPOSITE,
+    Number,
+    Value,
+    by_width,
+    decided,
+    given,
+    interval,
+    least_square,
+)
 from fpgaprune.synth.open.netlist import COMPARISONS, Netlist, Node, Op, Port, bits, type_range, wrapped
 
-_DEEPEST_REFINEMENT: Final = 14
-_KEPT: Final = frozenset({Op.INPUT, Op.SHR, Op.SELECT})  # not constant for their interval alone, see _by_width
-_MIRRORED: Final = {Op.LT: Op.GT, Op.GT: Op.LT, Op.LE: Op.GE, Op.GE: Op.LE, Op.EQ: Op.EQ, Op.NE: Op.NE}
-_OPPOSITE: Final = {Op.LT: Op.GE, Op.GE: Op.LT, Op.GT: Op.LE, Op.LE: Op.GT, Op.EQ: Op.NE, Op.NE: Op.EQ}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
-    """A node that is not a constant."""
-
-    position: int
-    op: Op
-    arguments: "tuple[Number, ...]"
-    low: int
-    high: int
-    number: int
-
-
-Number: TypeAlias = int | Value
-Interval = tuple[int, int]
-
-
-def interval(value: Number) -> Interval:
-    """Least and greatest value."""
-    return (value, value) if isinstance(value, int) else (value.low, value.high)
+_KEPT: Final = frozenset(
+    {Op.INPUT, Op.SHR, Op.SELECT}
+)  # not constant for their interval alone, see by_width in intervals
 
 
 class Builder:
@@ -121,7 +109,7 @@ class Builder:
             a, b = b, a
         least, most = interval(b)
         ends = (a.low * least, a.low * most, a.high * least, a.high * most)
-        return self._new(Op.MUL, (a, b), min(ends) if a is not b else _least_square(a), max(ends))
+        return self._new(Op.MUL, (a, b), min(ends) if a is not b else least_square(a), max(ends))
 
     def divide(self, a: Number, b: Number) -> Number:
         """The quotient rounded toward zero, by a constant."""
@@ -157,7 +145,7 @@ class Builder:
             return self.shift_right(inner, more) if more >= 0 else self.shift_left(inner, -more)
         if value.op is Op.SHR:
             return self.shift_right(value.arguments[0], by + value.number)
-        least, most = _by_width(value)
+        least, most = by_width(value)
         if least >> by == most >> by:
             return least >> by
         return self._new(Op.SHR, (value,), value.low >> by, value.high >> by, by)
@@ -203,16 +191,16 @@ class Builder:
         if condition.op is Op.NOT:
             return condition.arguments[0]
         if condition.op in COMPARISONS:
-            return self.compare(_OPPOSITE[condition.op], *condition.arguments)
+            return self.compare(OPPOSITE[condition.op], *condition.arguments)
         return self._new(Op.NOT, (condition,), 0, 1)
 
     def compare(self, op: Op, a: Number, b: Number) -> Number:
         """1 where the comparison of the integers holds, else 0."""
         if isinstance(a, int) and not isinstance(b, int):
-            return self.compare(_MIRRORED[op], b, a)
-        decided = _decided(op, _by_width(a), _by_width(b))
-        if decided is not None:
-            return int(decided)
+            return self.compare(MIRRORED[op], b, a)
+        always = decided(op, by_width(a), by_width(b))
+        if always is not None:
+            return int(always)
         if isinstance(a, Value) and isinstance(b, int):
             if a.op is Op.SHL:
                 return self._compare_shifted(op, a, b)
@@ -244,7 +232,7 @@ class Builder:
             return self.negated(condition)
         if condition.op is Op.NOT:
             return self.select(condition.arguments[0], b, a)
-        one, other = _given(a, condition, truth=True), _given(b, condition, truth=False)
+        one, other = given(a, condition, truth=True), given(b, condition, truth=False)
         return self._new(Op.SELECT, (condition, a, b), min(one[0], other[0]), max(one[1], other[1]))
 
     def lookup(self, table: Sequence[int], index: Number) -> Number:
@@ -310,97 +298,7 @@ def _quotient(a: int, b: int) -> int:
     return -size if (a < 0) != (b < 0) else size
 
 
-def _least_square(a: Value) -> int:
-    return 0 if a.low <= 0 <= a.high else min(a.low * a.low, a.high * a.high)
-
-
 def _logic(op: Op, a: int, b: int) -> int:
     if op is Op.AND:
         return a & b
     return a | b if op is Op.OR else a ^ b
-
-
-def _by_width(value: Number) -> Interval:
-    """The interval of the bits that a value needs: what is known of it when single constants are not looked at.
-
-    Comparisons are decided by this, so a neuron whose weights and bias happen to keep it below zero keeps its
-    multipliers, as it does in the estimate and in tools that know widths and no ranges.
-    """
-    return (value, value) if isinstance(value, int) else type_range(*bits(value.low, value.high))
-
-
-def _decided(op: Op, a: Interval, b: Interval) -> bool | None:
-    """What a comparison of anything in two intervals gives, if it is always the same."""
-    if op in {Op.GT, Op.GE}:
-        return _decided(_MIRRORED[op], b, a)
-    if op is Op.NE:
-        equal = _decided(Op.EQ, a, b)
-        return None if equal is None else not equal
-    if op is Op.EQ:
-        if a[1] < b[0] or b[1] < a[0]:
-            return False
-        return True if a[0] == a[1] == b[0] == b[1] else None
-    if op is Op.LT:
-        return True if a[1] < b[0] else False if a[0] >= b[1] else None
-    return True if a[1] <= b[0] else False if a[0] > b[1] else None
-
-
-def _given(value: Number, condition: Value, *, truth: bool) -> Interval:
-    """The interval of `value` where `condition` is known."""
-    if condition.op not in COMPARISONS:
-        return interval(value)
-    one, other = condition.arguments
-    if not isinstance(one, Value) or not isinstance(other, int):
-        return interval(value)
-    op = condition.op if truth else _OPPOSITE[condition.op]
-    low, high = one.low, one.high
-    if op is Op.LT:
-        high = min(high, other - 1)
-    elif op is Op.LE:
-        high = min(high, other)
-    elif op is Op.GT:
-        low = max(low, other + 1)
-    elif op is Op.GE:
-        low = max(low, other)
-    elif op is Op.EQ:
-        low = high = other
-    if low > high:
-        return interval(value)
-    return _refined(value, {one.position: (low, high)}, _DEEPEST_REFINEMENT)
-
-
-def _refined(value: Number, known: dict[int, Interval], depth: int) -> Interval:
-    if isinstance(value, int):
-        return value, value
-    if value.position in known:
-        return known[value.position]
-    found = (value.low, value.high)
-    if depth and value.op in _MONOTONE:
-        parts = [_refined(argument, known, depth - 1) for argument in value.arguments]
-        low, high = _MONOTONE[value.op](parts, value)
-        low, high = max(low, value.low), min(high, value.high)
-        found = (low, high) if low <= high else found
-    known[value.position] = found
-    return found
-
-
-def _products(parts: Sequence[Interval]) -> Interval:
-    ends = [x * y for x in parts[0] for y in parts[1]]
-    return min(ends), max(ends)
-
-
-def _cast_part(part: Interval, value: Value) -> Interval:
-    low, high = type_range(*bits(value.low, value.high))
-    return part if low <= part[0] and part[1] <= high else (value.low, value.high)
-
-
-_MONOTONE: Final[dict[Op, Callable[[Sequence[Interval], Value], Interval]]] = {
-    Op.ADD: lambda p, _: (p[0][0] + p[1][0], p[0][1] + p[1][1]),
-    Op.SUB: lambda p, _: (p[0][0] - p[1][1], p[0][1] - p[1][0]),
-    Op.NEG: lambda p, _: (-p[0][1], -p[0][0]),
-    Op.MUL: lambda p, _: _products(p),
-    Op.SHL: lambda p, v: (p[0][0] << v.number, p[0][1] << v.number),
-    Op.SHR: lambda p, v: (p[0][0] >> v.number, p[0][1] >> v.number),
-    Op.SELECT: lambda p, _: (min(p[1][0], p[2][0]), max(p[1][1], p[2][1])),
-    Op.CAST: lambda p, v: _cast_part(p[0], v),
-}
