@@ -15,7 +15,7 @@ from fpgaprune.estimate.fabric.elementwise import (
     describe_merge,
     describe_softmax,
 )
-from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.products import MatrixProduct, ProductTiming, describe_product, too_wide
 from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import fifos
@@ -77,9 +77,18 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
     structure += fifos(layer, output) + Structure(layers=1)
     if not convolution:
         packs = _packs(layer, context)
-        cycles = timing.edges + packs + (5 if product.folds else 6)
+        cycles = timing.edges + packs + _overhead(product, packs, context)
         return LayerFabric(structure, cycles, cycles)
-    return streamed_convolution(layer, data, structure, timing.edges, _turn(product, timing.edges, timing.ii))
+    return streamed_convolution(layer, data, structure, timing.edges, _turn(layer, product, timing, context, clock))
+
+
+def _overhead(product: MatrixProduct, packs: int, context: Context) -> int:
+    """Cycles of a dense layer in a stream beside its products: reading, and writing all results."""
+    if not product.folds:
+        return 6
+    if packs > 1:
+        return 5
+    return 0 if context.rules.tool == "vitis_hls" else 3
 
 
 def _block_diagonal_rows(weight: Parameter) -> "np.ndarray[tuple[int, int], np.dtype[np.int64]]":
@@ -89,11 +98,17 @@ def _block_diagonal_rows(weight: Parameter) -> "np.ndarray[tuple[int, int], np.d
     return flat.reshape(taps, -1)
 
 
-def _turn(product: MatrixProduct, edges: int, ii: int) -> float:
+def _turn(layer: LayerSpec, product: MatrixProduct, timing: ProductTiming, context: Context, clock: Clock) -> float:
     """Cycles per input position of a streamed convolution."""
     if product.folds:
-        return 1.0 if product.reuse_factor == 1 else float(ii + 2)
-    return float(edges + 8)
+        if product.reuse_factor == 1:
+            return 1.0
+        # A pointwise convolution is pipelined at its reuse factor; a window waits for its products.
+        return float(product.reuse_factor if layer.operation == "pointwise" else timing.ii + 2)
+    # Multipliers in DSPs are pipelined in three stages; small ones in LUTs may fit the cycle of their operands.
+    small = not context.pricing.dsp(product.data.width, product.weight.precision.width)
+    fits = not clock.edges(0, multiplies=True)
+    return float(timing.edges + (5 if small and fits else 8))
 
 
 def _packs(layer: LayerSpec, context: Context) -> int:

@@ -11,6 +11,8 @@ from fpgaprune.estimate.fabric.streams import fifos, levels_for
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.fixed_point import FixedPoint
 
+_CHAIN_LEVEL = 1.7  # levels of additions that a comparison and a choice take
+
 
 def streamed_convolution(
     layer: LayerSpec, data: FixedPoint, structure: Structure, edges: int, turn: float
@@ -52,7 +54,9 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     if not context.streams:
         values = prod(layer.output_shape)
         structure = Structure(pooled_bits=values * max(1, taps - 1) * each, output_bits=float(values * output.width))
-        return LayerFabric(structure, clock.edges(levels_for(taps), multiplies=False), 1.0)
+        # The largest of many is found one by one (127 comparisons: 42 edges at 5 ns), their sum by a tree.
+        levels = _CHAIN_LEVEL * (taps - 1) if layer.operation == "max" else levels_for(taps)
+        return LayerFabric(structure, clock.edges(levels, multiplies=False), 1.0)
     positions = prod(layer.input_shape[:-1])
     structure = fifos(layer, output) + Structure(layers=1)
     if layer.kind is LayerKind.GLOBAL_POOLING:
@@ -61,7 +65,9 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     kernel = layer.geometry.kernel if layer.geometry is not None else ()
     window = _window_bits(kernel, list(layer.input_shape[:-1]), channels, data.width)
     structure += Structure(window_bits=float(window), pooled_bits=channels * max(1, taps - 1) * each)
-    twice = 2 if taps == 4 and context.rules.tool == "vivado_hls" else 1
+    # A window over rows needs two clock edges where its line buffer and a comparison do not fit one (2 x 2 and 4 x 4
+    # at 2.5 and 5 ns on Zynq-7000 of speed grade 1; nowhere else).
+    twice = 2 if len(kernel) == 2 and clock.edges(2, multiplies=False) else 1
     return LayerFabric(structure, twice * positions + 3, twice * positions + 3)
 
 
