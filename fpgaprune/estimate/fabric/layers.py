@@ -6,6 +6,7 @@ from math import ceil, prod
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context
@@ -69,7 +70,13 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
     structure, timing = describe_product(product, context.pricing, clock)
     output = layer.output_precision or product.accumulator
     if not context.streams:
-        structure += Structure(output_bits=float(layer.output_size * output.width))
+        results = float(_live_results(layer, codes, context) * output.width)
+        # Vivado HLS computes an activation in the cycle of a layer that needs no clock edge itself.
+        vivado = context.rules.tool == "vivado_hls"
+        structure += Structure(
+            output_bits=0.0 if vivado and not timing.edges else results,
+            returned_bits=results if vivado and timing.edges and timing.ii == 1 else 0.0,
+        )
         passes = ceil(layer.positions / copies) if convolution else 1
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
         return LayerFabric(structure, cycles, max(timing.ii, passes))
@@ -77,9 +84,19 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
     structure += fifos(layer, output) + Structure(layers=1)
     if not convolution:
         packs = _packs(layer, context)
+        if product.folds and context.rules.tool == "vivado_hls":
+            # Read from the stream one by one, and again at once by the function that multiplies.
+            structure += Structure(read_bits=2.0 * codes.shape[0] * data.width)
         cycles = timing.edges + packs + _overhead(product, packs, context)
         return LayerFabric(structure, cycles, cycles)
     return streamed_convolution(layer, data, structure, timing.edges, _turn(layer, product, timing, context, clock))
+
+
+def _live_results(layer: LayerSpec, codes: NDArray[np.int64], context: Context) -> int:
+    """Results that anything reads and that are no constants."""
+    if layer.kind is not LayerKind.DENSE or not context.folds(layer):
+        return layer.output_size
+    return int(np.count_nonzero(codes.any(axis=0)))
 
 
 def _overhead(product: MatrixProduct, packs: int, context: Context) -> int:

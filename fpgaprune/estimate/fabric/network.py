@@ -41,9 +41,18 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     known = [found for found in layers.values() if found is not None]
-    structure = sum((found.structure for found in known), NOTHING)
+    structure = sum((found.structure for found in known), _held_inputs(design, context))
     latency, ii = total_timing(known, context)
     return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
+
+
+def _held_inputs(design: Design, context: Context) -> Structure:
+    """Registers of Vivado HLS that keep the network's own inputs while it works on them."""
+    if context.streams or context.rules.tool != "vivado_hls":
+        return NOTHING
+    inputs = [layer for layer in design if layer.kind is LayerKind.INPUT and layer.output_precision is not None]
+    bits = sum(layer.output_size * layer.output_precision.width for layer in inputs if layer.output_precision)
+    return Structure(read_bits=float(bits))
 
 
 def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float, float]:
