@@ -133,6 +133,7 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
         written=beside.written if beside else None,
         path=xml.path,
         notes=notes,
+        directives=tuple(xml.directives),
         latency_min_cycles=xml.latency_min_cycles,
         clock_estimated_ns=xml.clock_estimated_ns,
     )
