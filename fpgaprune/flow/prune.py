@@ -35,6 +35,11 @@ def method_config(method: str, settings: Mapping[str, Any]) -> PruneConfig | Con
     if method not in all_methods():
         raise ConfigError(unknown_choice("method", method, all_methods()))
     found: Any = constants_config_type(method) if method in constants_methods() else training_config_type(method)
+    return config_from(found, method, settings)  # type: ignore[no-any-return]  # one of the two config types
+
+
+def config_from(found: Any, method: str, settings: Mapping[str, Any]) -> Any:
+    """An object of the config class `found`; raises ConfigError for a setting that is unknown or missing."""
     known = [field.name for field in fields(found)]
     for name in settings:
         if name not in known:
@@ -45,7 +50,7 @@ def method_config(method: str, settings: Mapping[str, Any]) -> PruneConfig | Con
         message = f"the method {method} needs {' and '.join(missing)}"
         raise ConfigError(message)
     try:
-        return found(**settings)  # type: ignore[no-any-return]  # one of the two config types
+        return found(**settings)
     except TypeError as error:  # text where a number is wanted
         message = f"a setting of {method} is of the wrong type: {error}"
         raise ConfigError(message) from error
