@@ -51,3 +51,24 @@ StorageOption = Annotated[
     str | None,
     typer.Option("--storage", metavar="URL", help="Database of the points. Default: study.db in the output folder."),
 ]
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data",
+        metavar="FILE",
+        help="Inputs and targets: .npz with x and y (and x_test, y_test), a .csv or .npy table with the target last, "
+        "or your own task.py (or its folder) with load_data and score, which is run.",
+    ),
+]
+LossOption = Annotated[
+    str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
+]
+ScoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--score",
+        metavar="NAME",
+        help="What models are chosen and judged by: accuracy, auc, efficiency@RATE (of the signal, at that background "
+        "rate), r2, or task, the function score of your task.py. Default: that function, else accuracy, else the loss.",
+    ),
+]

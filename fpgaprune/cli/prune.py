@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fpgaprune.cli.options import WeightsOption
+from fpgaprune.cli.options import DataOption, LossOption, ScoreOption, WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
 from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.compress.constants import constants_methods
@@ -22,14 +22,7 @@ def run(
         Path, typer.Argument(metavar="MODEL", help="A Keras or QKeras model: .h5, .keras, or .json with its weights.")
     ],
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            "--data",
-            metavar="FILE",
-            help="Inputs and targets: .npz with x and y (and x_test, y_test), or a .csv with the target last.",
-        ),
-    ],
+    data: DataOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new model, .h5 or .keras.")],
     method: Annotated[
         str,
@@ -58,9 +51,8 @@ def run(
         int | None,
         typer.Option("--epochs", metavar="N", help="polynomial, n_m, blocks: epochs in all. budget: train, too."),
     ] = None,
-    loss: Annotated[
-        str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
-    ] = None,
+    loss: LossOption = None,
+    score: ScoreOption = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
@@ -115,6 +107,7 @@ def run(
             settings,
             weights=weights,
             loss=judged_by,
+            score=score,
             epochs=trained,
             smaller=shrink,
             on_epoch=show_epoch(progress),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgaprune.compress.metrics import Metric
 from fpgaprune.errors import ConfigError
 
 Arrays = NDArray[Any] | tuple[NDArray[Any], ...]
@@ -15,13 +16,15 @@ Arrays = NDArray[Any] | tuple[NDArray[Any], ...]
 class TrainingData:
     """Samples along the first axis; a tuple of arrays for a model of several inputs or outputs.
 
-    The validation part chooses between epochs; keep a test part out of it.
+    The validation part chooses between epochs; keep a test part out of it. `metric` is what is chosen by: None takes
+    the accuracy of a classifier, else the loss.
     """
 
     x: Arrays
     y: Arrays
     validation_x: Arrays
     validation_y: Arrays
+    metric: Metric | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError for empty parts, lengths that differ, and values that are not finite numbers."""

@@ -60,6 +60,7 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     *,
     weights: Path | None = None,
     loss: str | None = None,
+    score: str | None = None,
     epochs: int = 0,
     smaller: bool = False,
     on_epoch: OnEpoch | None = None,
@@ -72,7 +73,7 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     model as it was written and read again. Raises what `prune`, `choose_constants` and `load_model` raise. When
     training diverges, the last good weights are written all the same, and the error says so.
     """
-    session = Compression(path, output, data, settings, weights=weights, loss=loss)
+    session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     model = session.model
     started = time.perf_counter()
     diverged: PruningDivergedError | None = None
