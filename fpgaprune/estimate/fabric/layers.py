@@ -258,7 +258,7 @@ def _batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric
         bias=None,
         strategy=Strategy.LATENCY,
         reuse_factor=context.reuse_factor(layer),
-        limit=layer.multiplier_limit,
+        limit=_limit(layer, scale.size) if layer.attributes.get("sparse_kernel") else layer.multiplier_limit,
         folds=True,
         copies=1 if context.streams else max(1, values // max(1, scale.size)),
     )
