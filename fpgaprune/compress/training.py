@@ -6,7 +6,7 @@ callback.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.compress.copying import predict
-from fpgaprune.compress.data import Arrays, TrainingData, as_tuple
+from fpgaprune.compress.data import Arrays, Lesson, TrainingData, as_tuple
+from fpgaprune.compress.distillation import distillation_loss
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import Mask, all_kept
+from fpgaprune.compress.metrics import Metric
 from fpgaprune.errors import ConfigError
 from fpgaprune.frameworks import load_frameworks, quiet
 
@@ -25,19 +27,28 @@ Snapshot = list[NDArray[Any]]
 
 @dataclass(frozen=True)
 class Score:
-    """How good a model is on a set of samples; `accuracy` is None where the loss is not that of a classifier."""
+    """How good a model is on a set of samples; `accuracy` is None where the loss is not that of a classifier.
+
+    `own` is the metric that was asked for, under its name `own_name`; None where none was.
+    """
 
     loss: float
     accuracy: float | None
+    own: float | None = None
+    own_name: str = ""
 
     @property
     def name(self) -> str:
         """The metric that decides between models."""
+        if self.own is not None:
+            return self.own_name
         return "loss" if self.accuracy is None else "accuracy"
 
     @property
     def metric(self) -> float:
         """Its value."""
+        if self.own is not None:
+            return self.own
         return self.loss if self.accuracy is None else self.accuracy
 
     @property
@@ -46,8 +57,15 @@ class Score:
         return isfinite(self.loss)
 
     def better_than(self, other: "Score") -> bool:
-        """Higher accuracy, then lower loss."""
+        """Higher metric, then lower loss."""
+        if self.own is not None and other.own is not None:
+            return (self.own, -self.loss) > (other.own, -other.loss)
         return (self.accuracy or 0.0, -self.loss) > (other.accuracy or 0.0, -other.loss)
+
+    def json(self) -> dict[str, float | None]:
+        """Loss, accuracy and the metric asked for by their names; None where they are no number or do not apply."""
+        own = {} if self.own is None else {self.own_name: self.own}
+        return {"loss": self.loss if self.finite else None, "accuracy": self.accuracy, **own}
 
 
 class Trainer:
@@ -80,15 +98,23 @@ class Trainer:
         outputs = predict(model, tuple(a[:256] for a in as_tuple(data.validation_x)))
         self._targets = fitting_targets(outputs, data.y)
         self._validation_targets = fitting_targets(outputs, data.validation_y)
-        self._loss, self._judge = resolve_loss(loss, outputs)
+        self._loss, self._judge = resolve_loss(loss, outputs, data.metric)
+        answers = () if data.lesson is None else data.lesson.answers
+        self._lesson = distillation_loss(data.lesson, loss_label(loss), outputs) if data.lesson is not None else None
         with tensorflow.device("CPU"):
             self._x = tuple(tensorflow.constant(a) for a in as_tuple(data.x))
             self._y = tuple(tensorflow.constant(a) for a in self._targets)
+            self._answers = tuple(tensorflow.constant(a) for a in answers)
         self._masks = [tensorflow.Variable(mask, trainable=False, dtype=tensorflow.bool) for mask in all_kept(kernels)]
         self._l1 = tensorflow.Variable(0.0, trainable=False, dtype=tensorflow.float32)
         self._project = project
         self._hidden = [] if project is None else [tensorflow.Variable(kernel.variable) for kernel in self.kernels]
         self._use(learning_rate=1e-3)
+
+    @property
+    def lesson(self) -> Lesson | None:
+        """The teacher's part in the training, where there is one."""
+        return self._data.lesson
 
     def masks(self) -> tuple[Mask, ...]:
         """The masks that hold now: True stays."""
@@ -147,6 +173,8 @@ class Trainer:
         with tensorflow.GradientTape() as tape:
             outputs = tensorflow.nest.flatten(self.model(inputs[0] if len(inputs) == 1 else inputs, training=True))
             loss = sum(tensorflow.reduce_mean(self._loss(y, o)) for y, o in zip(targets, outputs, strict=True))
+            if self._lesson is not None:
+                loss = self._lesson(loss, [tensorflow.gather(a, index) for a in self._answers], outputs)
             magnitudes = sum(tensorflow.reduce_sum(tensorflow.abs(kernel.variable)) for kernel in self.kernels)
             total = loss + sum(self.model.losses) + self._l1 * magnitudes
         gradients = tape.gradient(total, self._variables)
@@ -163,11 +191,13 @@ class Trainer:
 Judge = Callable[[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]], Score]
 
 
-def resolve_loss(loss: Any, outputs: tuple[NDArray[Any], ...]) -> tuple[Callable[[Any, Any], Any], Judge]:
+def resolve_loss(
+    loss: Any, outputs: tuple[NDArray[Any], ...], metric: Metric | None = None
+) -> tuple[Callable[[Any, Any], Any], Judge]:
     """The loss as a function of (targets, outputs), and the function that scores whole arrays with it.
 
-    A cross-entropy given by name is taken from logits when `outputs`, a few answers of the model, leave 0..1.
-    Raises ConfigError for a name Keras does not know.
+    Scores carry the `metric`, where one is given. A cross-entropy given by name is taken from logits when `outputs`,
+    a few answers of the model, leave 0..1. Raises ConfigError for a name Keras does not know.
     """
     losses = load_frameworks().keras.losses
     try:
@@ -175,7 +205,7 @@ def resolve_loss(loss: Any, outputs: tuple[NDArray[Any], ...]) -> tuple[Callable
     except (ValueError, TypeError) as error:
         message = f"unknown loss {loss!r}: give the name of a Keras loss, such as sparse_categorical_crossentropy"
         raise ConfigError(message) from error
-    label = loss if isinstance(loss, str) else getattr(function, "name", getattr(function, "__name__", ""))
+    label = loss_label(loss)
     logits = any(((o < 0) | (o > 1)).any() for o in outputs)
     if isinstance(loss, str) and "crossentropy" in label and logits:
         plain = function
@@ -185,9 +215,17 @@ def resolve_loss(loss: Any, outputs: tuple[NDArray[Any], ...]) -> tuple[Callable
 
     def judge(answers: tuple[NDArray[Any], ...], targets: tuple[NDArray[Any], ...]) -> Score:
         each = [np.mean(np.asarray(function(y, o))) for y, o in zip(targets, answers, strict=True)]
-        return Score(float(np.sum(each)), _accuracy(label, answers, targets, 0.0 if logits else 0.5))
+        score = Score(float(np.sum(each)), _accuracy(label, answers, targets, 0.0 if logits else 0.5))
+        if metric is None or not score.finite:
+            return score
+        return replace(score, own=metric(answers, targets), own_name=metric.name)
 
     return function, judge
+
+
+def loss_label(loss: Any) -> str:
+    """The name of a loss, given by that or as an object of Keras."""
+    return str(loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", "")))
 
 
 def _accuracy(

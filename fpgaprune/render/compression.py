@@ -28,6 +28,11 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     fixed = record.get("not_changeable", ())
     if fixed:
         notes.append(f"Left as they are, since their constants are not one kernel of the model: {', '.join(fixed)}.")
+    teacher = record.get("teacher")
+    if teacher is not None:
+        accuracy = teacher["accuracy"]
+        worth = f"loss {_short(teacher['loss'])}" if accuracy is None else f"accuracy {_percent(accuracy)}"
+        notes.append(f"The teacher {teacher['model']}: {worth}.")
     title = f"{record['model']} by {record['method']}: {record['output']}"
     return Sheet(title=title, columns=_COLUMNS, rows=tuple(rows), footnotes=tuple(notes))
 
@@ -36,6 +41,8 @@ def _score_rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Row
     rows = []
     if after["accuracy"] is not None:
         rows.append(_row("accuracy", _percent(before["accuracy"]), _percent(after["accuracy"])))
+    own = [name for name in after if name not in ("accuracy", "loss")]
+    rows += [_row(name, _short(before.get(name)), _short(after[name])) for name in own]
     rows.append(_row("loss", _short(before["loss"]), _short(after["loss"])))
     return rows
 
