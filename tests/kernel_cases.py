@@ -10,9 +10,9 @@ import numpy as np
 
 from fpgaprune.csd import csd_digits
 from fpgaprune.csim import build_simulation
-from fpgaprune.design import Design, LayerSpec, Strategy
+from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.design.differences import differences
-from fpgaprune.estimate.kernels import kernel_matrix, kernel_parameters
+from fpgaprune.estimate.kernels import kernel_matrix, kernel_needs, kernel_prefixes
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.flow.kernel_audit import kernel_differences
 from fpgaprune.frameworks import load_frameworks
@@ -32,7 +32,10 @@ KINDS = (
     "separable2d",
     "lstm",
     "gru",
+    "scale",
+    "scale1d",
 )
+PARALLEL_KINDS = ("bilstm", "bigru")  # hls4ml has them with parallel data only
 REUSE_FACTORS = (1, 2, 4, 8, 16)
 SPARSITIES = (0.0, 0.5, 0.75, 0.9, 1.0)
 # Positions computed at once in io_parallel, from one to all of them; None leaves it to hls4ml, which takes one.
@@ -48,8 +51,12 @@ AT_ONCE: dict[str, tuple[int | None, ...]] = {
     "separable2d": (None, 2, 3, 6),
     "lstm": (None,),
     "gru": (None,),
+    "bilstm": (None,),
+    "bigru": (None,),
+    "scale": (None,),
+    "scale1d": (None,),
 }
-RECURRENT = ("lstm", "gru")
+RECURRENT = ("lstm", "gru", "bilstm", "bigru")
 SAMPLES = 60
 
 
@@ -69,7 +76,7 @@ class Case:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        if self.kind == "dense":
+        if self.kind in {"dense", "scale"}:
             return (9,)
         if self.kind in RECURRENT:
             return (3, 4)
@@ -90,8 +97,10 @@ def case_model(cases: Sequence[Case]) -> Any:
         layer = made.get_layer(case.name)
         values = []
         for weight in layer.weights:
-            kept = rng.random(weight.shape) >= (0 if "bias" in weight.name else case.sparsity)
-            values.append(rng.uniform(-1, 1, weight.shape) * kept)
+            thinned = "kernel" in weight.name or "gamma" in weight.name
+            kept = rng.random(weight.shape) >= (case.sparsity if thinned else 0)
+            value = rng.uniform(-1, 1, weight.shape) * kept
+            values.append(np.abs(value) + 0.2 if "variance" in weight.name else value)
         layer.set_weights(values)
     return made
 
@@ -114,6 +123,10 @@ def _layer(q: Any, keras: Any, case: Case) -> Any:
         "separable2d": lambda: q.QSeparableConv2D(4, 2, **split),
         "lstm": lambda: q.QLSTM(3, **cell),
         "gru": lambda: q.QGRU(3, reset_after=True, **cell),
+        "bilstm": lambda: keras.layers.Bidirectional(keras.layers.LSTM(2, name=f"of_{case.name}"), **name),
+        "bigru": lambda: keras.layers.Bidirectional(keras.layers.GRU(3, name=f"of_{case.name}"), **name),
+        "scale": lambda: keras.layers.BatchNormalization(**name),
+        "scale1d": lambda: keras.layers.BatchNormalization(**name),
     }
     return makers[case.kind]()
 
@@ -151,15 +164,27 @@ def check_cases(folder: Path, cases: Sequence[Case], io_type: str, backend: str)
         layers = [layer for layer in written if layer.name.startswith(case.name) and layer.weight is not None]
         assert len(layers) == (2 if "separable" in case.kind else 1)
         for layer in layers:
-            _check_multipliers(layer, case)
+            _check_multipliers(layer, case, written)
     return written
 
 
-def _check_multipliers(layer: LayerSpec, case: Case) -> None:
-    for matrix, prefix in zip(kernel_parameters(layer), ("", "recurrent_"), strict=False):
-        codes = kernel_matrix(layer, matrix)
+def _check_multipliers(layer: LayerSpec, case: Case, design: Design) -> None:
+    for prefix in kernel_prefixes(layer):
+        codes = _codes(layer, prefix, streams=design.io_type == "io_stream")
         needed = sum(len({int(code) for code in row if csd_digits([code])[0] > 2}) for row in codes)
+        if "separable" in case.kind:  # one half may have no use for channels of the other
+            live = [p.code for p in kernel_needs(layer, design).products if p.still is None]
+            assert len(live) <= np.count_nonzero(codes)
+            needed = sum(csd_digits([code])[0] > 2 for code in live)
         assert layer.attributes[f"{prefix}kernel_products"] == needed
         assert layer.attributes[f"{prefix}kernel_multipliers"] == ceil(needed / case.reuse_factor)
     if case.positions_at_once is not None:
         assert layer.parallelization_factor == case.positions_at_once
+
+
+def _codes(layer: LayerSpec, prefix: str, *, streams: bool) -> np.ndarray:
+    if layer.kind is not LayerKind.BATCH_NORM:
+        return kernel_matrix(layer, f"{prefix}weight")
+    assert layer.weight is not None
+    codes = layer.weight.codes.reshape(-1, 1)
+    return codes if streams else np.tile(codes, (layer.output_size // codes.size, 1))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernel_cases import AT_ONCE, KINDS, REUSE_FACTORS, SPARSITIES, Case, check_cases
+from tests.kernel_cases import AT_ONCE, KINDS, PARALLEL_KINDS, REUSE_FACTORS, SPARSITIES, Case, check_cases
 
 pytestmark = pytest.mark.keras
 
@@ -36,14 +36,19 @@ def test_the_pairs_are_all_there() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("io_type", "backend"), [("io_parallel", "Vivado"), ("io_stream", "Vitis")])
 def test_pairs_are_exact_and_counted(tmp_path: Path, io_type: str, backend: str) -> None:
-    check_cases(tmp_path, pairwise()[io_type], io_type, backend)
+    cases = pairwise()[io_type]
+    if io_type == "io_parallel":
+        cases += [Case(kind, reuse, sparsity) for kind in PARALLEL_KINDS for reuse, sparsity in ((1, 0.5), (4, 0.75))]
+    check_cases(tmp_path, cases, io_type, backend)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("backend", ["Vitis", "Vivado"])
 @pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *PARALLEL_KINDS])
 def test_the_whole_matrix_is_exact_and_counted(tmp_path: Path, kind: str, io_type: str, backend: str) -> None:
+    if kind in PARALLEL_KINDS and io_type != "io_parallel":
+        pytest.skip("hls4ml has no bidirectional layer between streams")
     cases = []
     for r, reuse_factor in enumerate(REUSE_FACTORS):
         for s, sparsity in enumerate(SPARSITIES):

@@ -16,7 +16,7 @@ from fpgaprune.csim import build_simulation
 from fpgaprune.design import Design, Strategy
 from fpgaprune.design.differences import differences
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.kernels import KernelCounts, kernel_attributes, live_kernel_matrix, plan_kernel
+from fpgaprune.estimate.kernels import KernelCounts, kernel_attributes, kernel_needs, plan_kernel
 from fpgaprune.flow.audit import audit
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
@@ -112,8 +112,8 @@ def test_a_dense_network_is_exact_and_counted(tmp_path: Path, backend: str, reus
     for name in ("sparse", "single", "equal"):
         weight = written[name].weight
         assert weight is not None
-        codes = live_kernel_matrix(written[name], written)
-        needed = sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in codes)
+        needed = plan_kernel(kernel_needs(written[name], written), reuse_factor).multiplied
+        assert needed <= sum(len({int(c) for c in row if csd_digits([c])[0] > 2}) for row in weight.codes)
         assert written[name].attributes["kernel_multipliers"] == ceil(needed / reuse_factor)
         assert estimated[name].multipliers is not None
         assert estimated[name].multipliers.high == ceil(needed / reuse_factor)
@@ -236,3 +236,96 @@ def test_neurons_that_nothing_reads_are_left_out(tmp_path: Path, reuse_factor: i
     outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
     np.testing.assert_array_equal(*outputs)
     assert audit(tmp_path / "ours").agrees
+
+
+def constant_model() -> Any:
+    """Two filters and two neurons without weights, a filter and a neuron that nothing reads, two filters a channel."""
+    frameworks = load_frameworks()
+    q, layers = frameworks.qkeras, frameworks.keras.layers
+    frameworks.keras.backend.clear_session()
+    eight = "quantized_bits(8,0,alpha=1)"
+    both = {"kernel_quantizer": eight, "bias_quantizer": eight}
+    made = frameworks.keras.Sequential([
+        layers.Input((5, 5, 2), name="x"),
+        q.QActivation("quantized_bits(9,3,alpha=1)", name="taken"),
+        q.QConv2D(6, 2, **both, name="filters"),
+        q.QActivation("quantized_relu(8,3)", name="r1"),
+        q.QConv2D(3, 2, **both, name="after"),
+        q.QActivation("quantized_relu(8,3)", name="r2"),
+        layers.Flatten(name="line"),
+        q.QDense(6, **both, name="neurons"),
+        q.QActivation("quantized_relu(8,3)", name="r3"),
+        q.QDense(3, **both, name="last"),
+    ])  # fmt: skip
+    rng = np.random.default_rng(6)
+    for layer in made.layers:
+        if layer.weights:
+            layer.set_weights([rng.uniform(-1, 1, weight.shape) for weight in layer.weights])
+    for name, follower in (("filters", "after"), ("neurons", "last")):
+        kernel, bias = made.get_layer(name).get_weights()
+        kernel[..., :2] = 0
+        bias[:2] = (0.75, -0.5)  # one stays above zero behind the ReLU, one becomes zero
+        made.get_layer(name).set_weights([kernel, bias])
+        kernel, bias = made.get_layer(follower).get_weights()
+        kernel[..., 3, :] = 0
+        made.get_layer(follower).set_weights([kernel, bias])
+    return made
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize(("io_type", "reuse_factor"), [("io_parallel", 4), ("io_stream", 3)])
+def test_what_never_changes_and_what_nothing_reads_costs_nothing(
+    tmp_path: Path, io_type: str, reuse_factor: int
+) -> None:
+    keras_model = constant_model()
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, "Vitis", reuse_factor, io_type)
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, "Vitis", reuse_factor, io_type)
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 50))]
+    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    assert audit(tmp_path / "ours").agrees
+    for name, inputs_left, outputs_left in (
+        ("filters", range(8), (2, 4, 5)),
+        ("after", [place for place in range(24) if place % 6 not in {0, 1, 3}], range(3)),
+        ("last", (2, 4, 5), range(3)),
+    ):
+        weight = design[name].weight
+        assert weight is not None
+        left = weight.codes.reshape(-1, weight.codes.shape[-1])[np.ix_(list(inputs_left), list(outputs_left))]
+        expected = plan_kernel(left, reuse_factor)
+        assert design[name].attributes["kernel_products"] == expected.multiplied
+        assert design[name].attributes["kernel_multipliers"] == expected.multipliers
+    header = next(path for path in (tmp_path / "ours/firmware/kernels").iterdir() if "Layer last" in path.read_text())
+    text = header.read_text()
+    assert "still<data_T>(0, 24)" in text  # 0.75 in steps of 1/32
+    assert "x[1]" not in text
+    header.write_text(text.replace("still<data_T>(0, 24)", "still<data_T>(0, 25)"))
+    assert any("always 25" in one.right for one in audit(tmp_path / "ours").differences)
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_several_filters_a_channel_are_right_where_hls4ml_has_no_kernel(tmp_path: Path) -> None:
+    frameworks = load_frameworks()
+    layers = frameworks.keras.layers
+    frameworks.keras.backend.clear_session()
+    frameworks.keras.utils.set_random_seed(1)
+    made = frameworks.keras.Sequential([
+        layers.Input((5, 5, 2), name="x"),
+        layers.DepthwiseConv2D(2, depth_multiplier=3, name="deep"),
+        layers.Flatten(name="line"),
+        layers.Dense(2, name="last"),
+    ])  # fmt: skip
+    reuse_factor = 4
+    settings = GenerateSettings(reuse_factor=reuse_factor, sparse_kernels=SparseKernels.ALWAYS)
+    written = generate_loaded(loaded(made), tmp_path / "p", settings)
+    assert written.verification is not None
+    assert written.verification.agrees
+    weight = written.design["deep"].weight
+    assert weight is not None
+    needed = int((csd_digits(weight.codes.ravel()) > 2).sum())
+    assert written.design["deep"].attributes["kernel_products"] <= needed
+    assert written.design["deep"].attributes["kernel_multipliers"] == ceil(
+        int(written.design["deep"].attributes["kernel_products"]) / reuse_factor
+    )

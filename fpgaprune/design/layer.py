@@ -180,8 +180,9 @@ class LayerSpec:
 
     A layer with a sparse kernel of our own: `sparse_kernel` (true), and per position `kernel_multipliers`,
     `kernel_products` (that need one), `kernel_shifts` (that need none), `kernel_bits` ("12x7 3x8": twelve multipliers
-    with constants of at most 7 bits, three of 8); a recurrent layer has the same of its second matrix with the prefix
-    `recurrent_`. The strategy of such a layer is latency, whose layout its weights have.
+    with constants of at most 7 bits, three of 8); a recurrent layer has the same of its other matrices with the
+    prefixes `recurrent_`, `backward_` and `backward_recurrent_`. The strategy of such a layer is latency, whose
+    layout its weights have; a batch normalization has none.
 
     With distributed arithmetic in io_parallel, and for dense layers always, the project holds an adder graph instead
     of weights: `parameters` is empty, and reuse factor, multiplier limit and claimed zeros are None.

@@ -1,5 +1,6 @@
 """Layers that multiply element by element: batch normalization, softmax, activations with a slope, merges."""
 
+from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from fpgaprune.design import Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
+from fpgaprune.estimate.matrix import written_kernel
 from fpgaprune.results import Bound
 
 _SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
@@ -36,6 +38,9 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     first = min(lanes, scale.size * copies) * context.pricing.tiles(data.width, weight.precision.width)
     if weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
+    if layer.attributes.get("sparse_kernel") and not context.unrolls:
+        found = written_kernel(str(layer.attributes["kernel_bits"]), data.width, context)
+        return replace(found, products=products, first_order=first)
     live = context.liveness.live_elements(layer, scale.size * copies)
     counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)

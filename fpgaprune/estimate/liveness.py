@@ -20,6 +20,9 @@ _ARITHMETIC = frozenset({
     "linear", "relu", "relu1", "relu6", "relu_max", "leaky_relu", "prelu", "thresholded_relu",
     "hard_sigmoid", "hard_tanh", "binary_tanh", "ternary_tanh",
 })  # fmt: skip
+_DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
+_POOLS = frozenset({LayerKind.POOLING, LayerKind.GLOBAL_POOLING})
+_BY_CHANNEL = frozenset({LayerKind.CONV1D, LayerKind.CONV2D, *_DEPTHWISE, *_POOLS})
 _WIRES = frozenset({"clone", "repack", "flatten"})
 
 
@@ -71,18 +74,21 @@ def find_liveness(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> Liv
 def read_elements(design: Design) -> Mapping[str, Mask]:
     """Which elements of every layer's output reach an output of the design by way of weights that are not zero.
 
-    Where data do not move is not looked at: what the others hold may be left out without changing an output. In
-    streams every value is read.
+    Where data do not move is not looked at: what the others hold may be left out without changing an output. Unlike
+    in `find_liveness`, which tells what tools find out, convolutions pass it on by channels, and streams as well.
     """
     every = {layer.name: np.ones(layer.output_size, dtype=bool) for layer in design}
-    if design.io_type != "io_parallel":
-        return every
     codes = {}
     for layer in design:
         weight = layer.weight
-        if layer.kind is LayerKind.DENSE and weight is not None and weight.values.ndim == 2:
-            codes[layer.name] = (weight.values != 0).astype(np.int64)
-    return _read(design, codes, every)
+        if weight is not None and (layer.kind in _BY_CHANNEL or (layer.kind is LayerKind.DENSE)):
+            flat = (weight.values != 0).astype(np.int64)
+            codes[layer.name] = (
+                flat.reshape(-1, flat.shape[-1])
+                if layer.kind not in _DEPTHWISE
+                else flat.reshape(-1, flat.shape[-2] * flat.shape[-1])
+            )
+    return _read(design, codes, every, by_channel=True)
 
 
 def _moving(design: Design, codes: Mapping[str, NDArray[np.int64]]) -> dict[str, Mask]:
@@ -114,7 +120,9 @@ def _moving_outputs(layer: LayerSpec, inputs: list[Mask], codes: NDArray[np.int6
             return inputs[0] if _passes(layer) else None
 
 
-def _read(design: Design, codes: Mapping[str, NDArray[np.int64]], moving: Mapping[str, Mask]) -> dict[str, Mask]:
+def _read(
+    design: Design, codes: Mapping[str, NDArray[np.int64]], moving: Mapping[str, Mask], *, by_channel: bool = False
+) -> dict[str, Mask]:
     found = {layer.name: np.zeros(layer.output_size, dtype=bool) for layer in design}
     for name in design.outputs:
         found[name][:] = True
@@ -122,7 +130,10 @@ def _read(design: Design, codes: Mapping[str, NDArray[np.int64]], moving: Mappin
         offset = 0
         for source in layer.inputs:
             size = found[source].size
-            needed = _read_inputs(layer, found[layer.name], codes.get(layer.name), size, offset)
+            if by_channel and layer.kind in _BY_CHANNEL:
+                needed = _read_channels(layer, found[layer.name], codes.get(layer.name), size)
+            else:
+                needed = _read_inputs(layer, found[layer.name], codes.get(layer.name), size, offset)
             found[source] |= moving[source] if needed is None else needed
             offset += size
     return found
@@ -143,6 +154,23 @@ def _read_inputs(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, 
             return read
         case _:
             return read if _passes(layer) and read.size == size else None
+
+
+def _read_channels(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, size: int) -> Mask | None:
+    """Which of `size` values a layer with a window needs: channels whole; None: all of them."""
+    before, after = layer.input_shape[-1], layer.output_shape[-1]
+    if size % before or read.size % after:
+        return None
+    channels = read.reshape(-1, after).any(axis=0)
+    if layer.kind in _DEPTHWISE:
+        if codes is None:
+            return None
+        channels = ((codes != 0).any(axis=0) & channels).reshape(before, -1).any(axis=1)
+    elif layer.kind not in _POOLS:
+        if codes is None:
+            return None
+        channels = (codes[:, channels] != 0).any(axis=1).reshape(-1, before).any(axis=0)
+    return np.tile(channels, size // before)
 
 
 def _passes(layer: LayerSpec) -> bool:

@@ -124,7 +124,7 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
         note = "weights in memory are not constants: every lane multiplies"
         return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)
     if matrix.kernel is not None and not context.unrolls:
-        return _kernel(matrix, context)
+        return written_kernel(matrix.kernel, matrix.data.width, context, copies=matrix.copies)
     if matrix.strategy is Strategy.RESOURCE and matrix.reuse_factor > 1:
         return _resource(matrix, context)
     if matrix.strategy is Strategy.RESOURCE_UNROLLED and matrix.reuse_factor > 1:
@@ -132,11 +132,10 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     return _folded(matrix, context)
 
 
-def _kernel(matrix: Matrix, context: Context) -> Finding:
+def written_kernel(bits: str, data_width: int, context: Context, *, copies: int = 1) -> Finding:
     """A kernel of our own: the multipliers written in its text, each as wide as its widest constant."""
     parts = [
-        exactly(count * matrix.copies, context.pricing.dsp(matrix.data.width, bits))
-        for count, bits in multipliers_by_bits(matrix.kernel or "")
+        exactly(count * copies, context.pricing.dsp(data_width, width)) for count, width in multipliers_by_bits(bits)
     ]
     note = "extrapolated: sparse kernel, its multipliers counted in the text; no report of one was seen"
     return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(note,), extrapolated=True)

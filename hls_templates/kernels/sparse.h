@@ -32,6 +32,18 @@ ap_ufixed<W, I + exponent> power(ap_ufixed<W, I, Q, O, N> x) {
     return moved;
 }
 
+template <int exponent, int W> ap_fixed<W, W + exponent> power(ap_int<W> x) {
+    #pragma HLS INLINE
+    ap_fixed<W, W> whole = x;
+    return power<exponent>(whole);
+}
+
+template <int exponent, int W> ap_ufixed<W, W + exponent> power(ap_uint<W> x) {
+    #pragma HLS INLINE
+    ap_ufixed<W, W> whole = x;
+    return power<exponent>(whole);
+}
+
 // x * code * 2^exponent, rounded once as the accumulator does: one multiplier, unless both operands are constants.
 template <class accum_T, int exponent, int K, int W, int I, ap_q_mode Q, ap_o_mode O, int N>
 accum_T times(ap_fixed<W, I, Q, O, N> x, ap_int<K> code) {
@@ -47,6 +59,18 @@ accum_T times(ap_ufixed<W, I, Q, O, N> x, ap_int<K> code) {
     return power<exponent>(product);
 }
 
+template <class accum_T, int exponent, int K, int W> accum_T times(ap_int<W> x, ap_int<K> code) {
+    #pragma HLS INLINE
+    ap_fixed<W, W> whole = x;
+    return times<accum_T, exponent, K>(whole, code);
+}
+
+template <class accum_T, int exponent, int K, int W> accum_T times(ap_uint<W> x, ap_int<K> code) {
+    #pragma HLS INLINE
+    ap_ufixed<W, W> whole = x;
+    return times<accum_T, exponent, K>(whole, code);
+}
+
 template <class accum_T, int exponent, int K, class data_T> accum_T times(data_T x, int code) {
     #pragma HLS INLINE
     return times<accum_T, exponent, K>(x, ap_int<K>(code));
@@ -57,25 +81,33 @@ template <class accum_T> void add(accum_T &sum, accum_T product) {
     sum += product;
 }
 
+// An input that never changes, by its code: both factors of its product are constants, and no multiplier is left.
+template <class data_T> data_T still(unsigned /* input */, long long code) {
+    #pragma HLS INLINE
+    data_T x;
+    x.range(data_T::width - 1, 0) = code;
+    return x;
+}
+
 // A reuse factor of 1: every product at once, a multiplier each where shifts and adders do not do.
 // KERNEL::products adds the products of one vector x to acc in the order of the inputs, as hls4ml's kernel does.
 template <class KERNEL, unsigned N, class data_T, class res_T, typename CONFIG_T>
-void at_once(data_T x[N][CONFIG_T::n_in], res_T res[N][CONFIG_T::n_out], typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+void at_once(data_T x[N][KERNEL::n_in], res_T res[N][KERNEL::n_out], typename CONFIG_T::bias_t biases[KERNEL::n_out]) {
     #pragma HLS INLINE
-    typename CONFIG_T::accum_t acc[N][CONFIG_T::n_out];
+    typename CONFIG_T::accum_t acc[N][KERNEL::n_out];
     #pragma HLS ARRAY_PARTITION variable=acc complete dim=0
 
 AtOnceVector:
     for (unsigned n = 0; n < N; n++) {
         #pragma HLS UNROLL
     AtOnceBias:
-        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+        for (unsigned j = 0; j < KERNEL::n_out; j++) {
             #pragma HLS UNROLL
             acc[n][j] = (typename CONFIG_T::accum_t)biases[j];
         }
         KERNEL::products(x[n], acc[n]);
     AtOnceResult:
-        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+        for (unsigned j = 0; j < KERNEL::n_out; j++) {
             #pragma HLS UNROLL
             res[n][j] = cast<data_T, res_T, CONFIG_T>(acc[n][j]);
         }
@@ -86,11 +118,11 @@ AtOnceVector:
 // in every time slot. The limit holds also where a pipeline around this function unrolls the slots.
 // KERNEL::shifts adds what needs no multiplier; KERNEL::slot adds the products of one slot to sum.
 template <class KERNEL, unsigned N, class data_T, class res_T, typename CONFIG_T>
-void in_slots(data_T x[N][CONFIG_T::n_in], res_T res[N][CONFIG_T::n_out], typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+void in_slots(data_T x[N][KERNEL::n_in], res_T res[N][KERNEL::n_out], typename CONFIG_T::bias_t biases[KERNEL::n_out]) {
     #pragma HLS INLINE off
     const unsigned limit = KERNEL::multipliers * N;
     #pragma HLS ALLOCATION operation instances=mul limit=limit
-    typename CONFIG_T::accum_t acc[N][CONFIG_T::n_out];
+    typename CONFIG_T::accum_t acc[N][KERNEL::n_out];
     #pragma HLS ARRAY_PARTITION variable=acc complete dim=0
     #pragma HLS ARRAY_PARTITION variable=x complete dim=0
     #pragma HLS ARRAY_PARTITION variable=res complete dim=0
@@ -100,7 +132,7 @@ SlotsStart:
     for (unsigned n = 0; n < N; n++) {
         #pragma HLS UNROLL
     SlotsBias:
-        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+        for (unsigned j = 0; j < KERNEL::n_out; j++) {
             #pragma HLS UNROLL
             acc[n][j] = (typename CONFIG_T::accum_t)biases[j];
         }
@@ -113,16 +145,16 @@ Slots:
     SlotVector:
         for (unsigned n = 0; n < N; n++) {
             #pragma HLS UNROLL
-            typename CONFIG_T::accum_t sum[CONFIG_T::n_out];
+            typename CONFIG_T::accum_t sum[KERNEL::n_out];
             #pragma HLS ARRAY_PARTITION variable=sum complete
         SlotZero:
-            for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            for (unsigned j = 0; j < KERNEL::n_out; j++) {
                 #pragma HLS UNROLL
                 sum[j] = 0;
             }
             KERNEL::slot(slot, x[n], sum);
         SlotSum:
-            for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+            for (unsigned j = 0; j < KERNEL::n_out; j++) {
                 #pragma HLS UNROLL
                 acc[n][j] += sum[j];
             }
@@ -132,7 +164,7 @@ Slots:
 SlotsResult:
     for (unsigned n = 0; n < N; n++) {
         #pragma HLS UNROLL
-        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+        for (unsigned j = 0; j < KERNEL::n_out; j++) {
             #pragma HLS UNROLL
             res[n][j] = cast<data_T, res_T, CONFIG_T>(acc[n][j]);
         }
@@ -142,12 +174,12 @@ SlotsResult:
 // As in_slots, for accumulators that saturate, whose sums depend on their order: the multipliers fill a store of
 // products, one per slot each, and KERNEL::products adds them afterwards in the order of the inputs.
 template <class KERNEL, unsigned N, class data_T, class res_T, typename CONFIG_T>
-void in_slots_in_order(data_T x[N][CONFIG_T::n_in], res_T res[N][CONFIG_T::n_out],
-                       typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+void in_slots_in_order(data_T x[N][KERNEL::n_in], res_T res[N][KERNEL::n_out],
+                       typename CONFIG_T::bias_t biases[KERNEL::n_out]) {
     #pragma HLS INLINE off
     const unsigned limit = KERNEL::multipliers * N;
     #pragma HLS ALLOCATION operation instances=mul limit=limit
-    typename CONFIG_T::accum_t acc[N][CONFIG_T::n_out];
+    typename CONFIG_T::accum_t acc[N][KERNEL::n_out];
     typename CONFIG_T::accum_t store[N][KERNEL::stored];
     #pragma HLS ARRAY_PARTITION variable=acc complete dim=0
     #pragma HLS ARRAY_PARTITION variable=store complete dim=0
@@ -169,12 +201,12 @@ SlotsResult:
     for (unsigned n = 0; n < N; n++) {
         #pragma HLS UNROLL
     SlotsBias:
-        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+        for (unsigned j = 0; j < KERNEL::n_out; j++) {
             #pragma HLS UNROLL
             acc[n][j] = (typename CONFIG_T::accum_t)biases[j];
         }
         KERNEL::products(x[n], store[n], acc[n]);
-        for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+        for (unsigned j = 0; j < KERNEL::n_out; j++) {
             #pragma HLS UNROLL
             res[n][j] = cast<data_T, res_T, CONFIG_T>(acc[n][j]);
         }
@@ -183,20 +215,20 @@ SlotsResult:
 
 // One vector in hls4ml's shape of a kernel.
 template <class KERNEL, class data_T, class res_T, typename CONFIG_T>
-void one(data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_out], typename CONFIG_T::bias_t biases[CONFIG_T::n_out]) {
+void one(data_T data[KERNEL::n_in], res_T res[KERNEL::n_out], typename CONFIG_T::bias_t biases[KERNEL::n_out]) {
     #pragma HLS INLINE
-    data_T x[1][CONFIG_T::n_in];
-    res_T y[1][CONFIG_T::n_out];
+    data_T x[1][KERNEL::n_in];
+    res_T y[1][KERNEL::n_out];
     #pragma HLS ARRAY_PARTITION variable=x complete dim=0
     #pragma HLS ARRAY_PARTITION variable=y complete dim=0
 OneIn:
-    for (unsigned i = 0; i < CONFIG_T::n_in; i++) {
+    for (unsigned i = 0; i < KERNEL::n_in; i++) {
         #pragma HLS UNROLL
         x[0][i] = data[i];
     }
     KERNEL::template vectors<1>(x, y, biases);
 OneOut:
-    for (unsigned j = 0; j < CONFIG_T::n_out; j++) {
+    for (unsigned j = 0; j < KERNEL::n_out; j++) {
         #pragma HLS UNROLL
         res[j] = y[0][j];
     }
@@ -285,6 +317,58 @@ void depthwise_conv_2d_sparse_cl(data_T data[CONFIG_T::in_height * CONFIG_T::in_
                        typename CONFIG_T::bias_t biases[CONFIG_T::n_filt]) {
     #pragma HLS INLINE
     sparse::convolution<data_T, res_T, CONFIG_T>(data, res, biases);
+}
+
+// A scale and an offset per element, which hls4ml repeats over the positions.
+template <class data_T, class res_T, typename CONFIG_T>
+void normalize_sparse(data_T data[CONFIG_T::n_in], res_T res[CONFIG_T::n_in],
+                      typename CONFIG_T::scale_t scale[CONFIG_T::n_scale_bias],
+                      typename CONFIG_T::bias_t bias[CONFIG_T::n_scale_bias]) {
+    #pragma HLS INLINE
+    typename CONFIG_T::bias_t biases[CONFIG_T::n_in];
+    #pragma HLS ARRAY_PARTITION variable=biases complete
+NormalizeBias:
+    for (unsigned i = 0; i < CONFIG_T::n_in; i++) {
+        #pragma HLS UNROLL
+        biases[i] = bias[i % CONFIG_T::n_scale_bias];
+    }
+    CONFIG_T::template kernel<data_T, res_T, CONFIG_T>::dense(data, res, scale, biases);
+}
+
+// The same between streams: the channels of one position at a time.
+template <class data_T, class res_T, typename CONFIG_T>
+void normalize_sparse(hls::stream<data_T> &data_stream, hls::stream<res_T> &res_stream,
+                      typename CONFIG_T::scale_t * /* in the kernel */,
+                      typename CONFIG_T::bias_t bias[CONFIG_T::n_scale_bias]) {
+    typedef typename data_T::value_type value_T;
+    typedef typename res_T::value_type result_T;
+    typedef typename CONFIG_T::template kernel<value_T, result_T, CONFIG_T> kernel;
+
+NormalizeStream:
+    for (unsigned i = 0; i < CONFIG_T::n_in / data_T::size; i++) {
+        if (kernel::slots == 1) {
+            #pragma HLS PIPELINE II=1 rewind
+        }
+        value_T x[1][kernel::n_in];
+        result_T y[1][kernel::n_out];
+        #pragma HLS ARRAY_PARTITION variable=x complete dim=0
+        #pragma HLS ARRAY_PARTITION variable=y complete dim=0
+        data_T data_pack = data_stream.read();
+    NormalizeIn:
+        for (unsigned lane = 0; lane < data_T::size; lane++) {
+            #pragma HLS UNROLL
+            x[0][lane] = data_pack[lane];
+        }
+        kernel::template vectors<1>(x, y, bias);
+        res_T res_pack;
+        PRAGMA_DATA_PACK(res_pack)
+    NormalizeOut:
+        for (unsigned lane = 0; lane < res_T::size; lane++) {
+            #pragma HLS UNROLL
+            res_pack[lane] = y[0][lane];
+        }
+        res_stream.write(res_pack);
+    }
 }
 
 // A dense layer between streams: gathers its inputs, computes, and sends its outputs.

@@ -12,7 +12,7 @@ from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.schedule import Clock, build_clock
 from fpgaprune.estimate.fabric.structure import LayerFabric
-from fpgaprune.estimate.kernels import KernelCounts, kernel_matrix, live_kernel_matrix
+from fpgaprune.estimate.kernels import KernelCounts, kernel_matrix, kernel_needs
 from fpgaprune.estimate.network import build_estimate_context, estimate_layer
 from fpgaprune.estimate.rules import MappingRules
 
@@ -83,7 +83,7 @@ class Pricer:
     def counts(self, layer: LayerSpec) -> KernelCounts:
         """What a sparse kernel of the layer would hold."""
         if layer.name not in self.kernels:
-            self.kernels[layer.name] = KernelCounts.of(live_kernel_matrix(layer, self.design))
+            self.kernels[layer.name] = KernelCounts.of(kernel_needs(layer, self.design))
         return self.kernels[layer.name]
 
     def gains(self, layer: LayerSpec) -> bool:

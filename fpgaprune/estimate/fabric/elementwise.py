@@ -98,6 +98,7 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         return None
     output = layer.output_precision or data
     values = side_by_side(layer, context)
+    written = layer.attributes.get("kernel_multipliers")  # by a kernel of our own
     scale = weight.codes.reshape(-1, 1)
     product = MatrixProduct(
         codes=scale,
@@ -107,7 +108,7 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         bias=None,
         strategy=Strategy.LATENCY,
         reuse_factor=context.reuse_factor(layer),
-        limit=layer.multiplier_limit,
+        limit=layer.multiplier_limit if written is None else int(written),
         folds=True,
         copies=1 if context.streams else max(1, values // max(1, scale.size)),
     )

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.estimate.kernels.plan import KernelPlan, by_output, lane_bits, plan_kernel, signed_bits
+from fpgaprune.estimate.kernels.plan import KernelNeeds, KernelPlan, by_output, lane_bits, plan_kernel, signed_bits
 
 
 def kernel_attributes(plan: KernelPlan) -> dict[str, int | str | bool]:
@@ -18,11 +18,13 @@ def kernel_attributes(plan: KernelPlan) -> dict[str, int | str | bool]:
     return _attributes(plan.multipliers, plan.multiplied, len(plan.free), sorted(widths.items()))
 
 
-def layer_attributes(plans: Sequence[KernelPlan]) -> dict[str, int | str | bool]:
-    """`kernel_attributes` of all kernels of a layer; those of a recurrent layer's second matrix as `recurrent_…`."""
-    first = kernel_attributes(plans[0]) if plans else {}
-    more = kernel_attributes(plans[1]) if len(plans) > 1 else {}
-    return first | {f"recurrent_{name}": value for name, value in more.items()}
+def layer_attributes(plans: Sequence[KernelPlan], prefixes: Sequence[str]) -> dict[str, int | str | bool]:
+    """`kernel_attributes` of all kernels of a layer, each after its prefix."""
+    return {
+        f"{prefix}{name}": value
+        for prefix, plan in zip(prefixes, plans, strict=True)
+        for name, value in kernel_attributes(plan).items()
+    }
 
 
 def _attributes(
@@ -48,9 +50,9 @@ class KernelCounts:
     shifts: int
 
     @classmethod
-    def of(cls, codes: NDArray[np.int64]) -> "KernelCounts":
-        """The counts for `codes` (inputs, outputs)."""
-        plan = plan_kernel(codes, 1)
+    def of(cls, needs: KernelNeeds | NDArray[np.int64]) -> "KernelCounts":
+        """The counts for what is needed, or for all of a matrix of codes (inputs, outputs)."""
+        plan = plan_kernel(needs, 1)
         multiplied = sorted(itertools.chain(*plan.lanes), key=by_output)
         return cls(np.array([signed_bits(product.code) for product in multiplied], dtype=np.int64), len(plan.free))
 

@@ -5,8 +5,8 @@ nothing, a code of one or two canonical signed digits is a shift or a sum of two
 once. What is left is spread over `ceil(multiplied / reuse_factor)` multipliers.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -19,11 +19,41 @@ FREE_DIGITS = 2  # codes of so many signed digits are wires or one adder
 
 @dataclass(frozen=True, slots=True)
 class KernelProduct:
-    """One input times one integer code, added to one or more outputs."""
+    """One input times one integer code, added to one or more outputs.
+
+    `still` is the code of an input that never changes: then both factors are constants.
+    """
 
     input: int
     code: int
     outputs: tuple[int, ...]
+    still: int | None = None
+
+
+@dataclass(frozen=True)
+class KernelNeeds:
+    """The products that `n_in` inputs and `n_out` outputs need, by input, each code once per input."""
+
+    n_in: int
+    n_out: int
+    products: tuple[KernelProduct, ...]
+
+    @classmethod
+    def of(cls, codes: NDArray[np.int64], still: Mapping[int, int] | None = None) -> "KernelNeeds":
+        """Those of a matrix (inputs, outputs); `still` has the codes of inputs that never change.
+
+        Products of inputs that are always zero are left out. Takes time in proportion to the nonzero codes.
+        """
+        found = _merged(codes)
+        if still:
+            found = [replace(one, still=still.get(one.input)) for one in found if still.get(one.input) != 0]
+        return cls(codes.shape[0], codes.shape[1], tuple(found))
+
+    @classmethod
+    def diagonal(cls, codes: NDArray[np.int64]) -> "KernelNeeds":
+        """Those of a scale: input i times code i is output i."""
+        found = (KernelProduct(place, code, (place,)) for place, code in enumerate(codes.tolist()) if code)
+        return cls(codes.size, codes.size, tuple(found))
 
 
 @dataclass(frozen=True)
@@ -64,13 +94,15 @@ class KernelPlan:
             yield from lane
 
 
-def plan_kernel(codes: NDArray[np.int64], reuse_factor: int, *, in_order: bool = False) -> KernelPlan:
-    """The plan for `codes` (inputs, outputs); takes time in proportion to the nonzero codes."""
-    products = _merged(codes)
+def plan_kernel(needs: KernelNeeds | NDArray[np.int64], reuse_factor: int, *, in_order: bool = False) -> KernelPlan:
+    """The plan for what is needed, or for all of a matrix of codes (inputs, outputs)."""
+    if not isinstance(needs, KernelNeeds):
+        needs = KernelNeeds.of(needs)
+    n_in, n_out, products = needs.n_in, needs.n_out, needs.products
     digits = csd_digits([product.code for product in products]) if products else np.zeros(0, dtype=np.int64)
-    free = tuple(p for p, n in zip(products, digits, strict=True) if n <= FREE_DIGITS)
-    multiplied = [p for p, n in zip(products, digits, strict=True) if n > FREE_DIGITS]
-    n_in, n_out = codes.shape
+    is_free = [n <= FREE_DIGITS or p.still is not None for p, n in zip(products, digits, strict=True)]
+    free = tuple(p for p, alone in zip(products, is_free, strict=True) if alone)
+    multiplied = [p for p, alone in zip(products, is_free, strict=True) if not alone]
     if reuse_factor == 1:
         return KernelPlan(n_in, n_out, 1, free, tuple((p,) for p in multiplied), in_order=True)
     multiplied.sort(key=by_output)

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.errors import DesignError
 from fpgaprune.estimate.kernels import (
     RECURRENT,
     KernelPlan,
+    exact_sums,
     kernel_names,
     kernel_parameters,
+    kernel_prefixes,
     layer_attributes,
 )
 from fpgaprune.generate.kernels.choose import ChosenKernel, KernelChoices
-from fpgaprune.generate.kernels.forms import CALL, KERNEL, SIZES
+from fpgaprune.generate.kernels.forms import CALL, KERNEL, NORMALIZE, SIZES
 from fpgaprune.generate.kernels.text import kernel_text
 from fpgaprune.templates import read_template
 
@@ -60,16 +63,37 @@ def _attach(node: Any, choice: ChosenKernel, *, streams: bool) -> dict[str, str]
     config = KERNEL.sub(lambda match: f"{match[1]}nnet::{next(of_config)}{match[2]}", str(node.get_attr("config_cpp")))
     if layer.kind in RECURRENT:
         node.set_attr("config_cpp", config)
+    elif layer.kind is LayerKind.BATCH_NORM:
+        node.set_attr("config_cpp", _scale_config(config, layer, names[0]))
+        call = str(node.get_attr("function_cpp")).replace(NORMALIZE, "nnet::normalize_sparse<", 1)
+        node.set_attr("function_cpp", call)
     else:
         _attach_call(node, layer, config, choice.plans[0], streams=streams)
     files = [f"{name}.h" for name in names]
     node.set_attr("include_header", [*node.get_attr("include_header"), *(f"{FOLDER}/{file}" for file in files)])
-    node.set_attr(ATTRIBUTE, layer_attributes(choice.plans))
+    node.set_attr(ATTRIBUTE, layer_attributes(choice.plans, kernel_prefixes(layer)))
     matrices = (layer.parameters[name] for name in kernel_parameters(layer))
     return {
         file: kernel_text(plan, name, _title(layer, plan), matrix.precision.fraction)
         for file, name, plan, matrix in zip(files, names, choice.plans, matrices, strict=True)
     }
+
+
+def _scale_config(config: str, layer: LayerSpec, name: str) -> str:
+    """The configuration of a scale with what a kernel takes from it; its sums lose nothing, as hls4ml's."""
+    sums = exact_sums(layer)
+    if sums is None:
+        message = f"layer {layer.name!r} has no type its kernel could add in"
+        raise DesignError(message)
+    sign = "" if sums.signed else "u"
+    lines = (
+        f"    typedef ap_{sign}fixed<{sums.width}, {sums.integer}> accum_t;",
+        "    typedef scale_t weight_t;",
+        "    static const unsigned n_out = n_in;",
+        "    template<class data_T, class res_T, class CONFIG_T>",
+        f"    using kernel = nnet::{name}<data_T, res_T, CONFIG_T>;",
+    )
+    return config.rstrip().removesuffix("};") + "\n".join(lines) + "\n};\n"
 
 
 def _title(layer: LayerSpec, plan: KernelPlan) -> str:

@@ -9,7 +9,16 @@ from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.estimate.choose import adder_lut
-from fpgaprune.estimate.kernels import RECURRENT, KernelPlan, kernel_parameters, live_kernel_matrix, plan_kernel
+from fpgaprune.estimate.kernels import (
+    RECURRENT,
+    KernelPlan,
+    exact_sums,
+    kernel_needs,
+    kernel_parameters,
+    kernel_prefixes,
+    kernel_reuse_factor,
+    plan_kernel,
+)
 from fpgaprune.fixed_point import EXACT_WIDTH, Overflow
 from fpgaprune.generate.kernels.forms import obstacle_in_text
 from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
@@ -18,7 +27,6 @@ from fpgaprune.read.graph import read_graph
 _CONVOLUTIONS = frozenset({
     LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
 })  # fmt: skip
-_DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 _REPLACED = frozenset({Strategy.LATENCY, Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED})
 _PARTS = ("_depthwise", "_pointwise")  # what hls4ml appends to a separable convolution's name for its two halves
 
@@ -43,7 +51,8 @@ class KernelChoices:
     @property
     def to_latency(self) -> tuple[str, ...]:
         """Names of the layers asked for with another strategy than latency, which alone leaves the kernel open."""
-        found = (choice.origin for choice in self.chosen.values() if choice.layer.strategy is not Strategy.LATENCY)
+        ours = (Strategy.LATENCY, None)
+        found = (choice.origin for choice in self.chosen.values() if choice.layer.strategy not in ours)
         return tuple(dict.fromkeys(found))
 
 
@@ -67,12 +76,12 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
         if wish is SparseKernels.NEVER or layer.weight is None:
             continue
         origin = origins[layer.name]
-        why_not = _obstacle(layer) or obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type)
+        why_not = _obstacle(layer, design) or obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type)
         if why_not is not None:
             _refuse(origin, wish, settings, why_not)
             notes.append(f"layer {layer.name}: hls4ml's own kernel, since {why_not}")
             continue
-        plans = tuple(_plan(layer, matrix, design) for matrix in kernel_parameters(layer))
+        plans = tuple(_plan(layer, prefix, design) for prefix in kernel_prefixes(layer))
         bound = plain[layer.name]
         before = inf if bound is None else bound.high
         after = sum(plan.multipliers for plan in plans) * layer.parallelization_factor + _between_gates(layer)
@@ -88,7 +97,7 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
 def kernel_candidates(graph: Any) -> frozenset[str]:
     """Names of the layers of hls4ml's graph that can have a kernel."""
     design = read_graph(graph)
-    able = (layer for layer in design if layer.weight is not None and _obstacle(layer) is None)
+    able = (layer for layer in design if layer.weight is not None and _obstacle(layer, design) is None)
     return frozenset(
         layer.name for layer in able if obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type) is None
     )
@@ -116,7 +125,7 @@ def _note(layer: LayerSpec, after: int, before: float) -> str:
     said = f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}"
     if layer.strategy not in {None, Strategy.LATENCY}:
         said += f" with strategy {layer.strategy}, which it replaces"
-    adders = None if layer.kind in RECURRENT else adder_lut(layer)
+    adders = None if layer.kind in {LayerKind.BATCH_NORM, *RECURRENT} else adder_lut(layer)
     return said if adders is None else f"{said} (distributed_arithmetic: none, for at most {adders} LUTs of adders)"
 
 
@@ -137,21 +146,23 @@ def _whole(choices: KernelChoices, design: Design, origins: Mapping[str, str]) -
     return KernelChoices(kept, choices.notes + notes)
 
 
-def _obstacle(layer: LayerSpec) -> str | None:
+def _obstacle(layer: LayerSpec, design: Design) -> str | None:
     """Why a layer cannot have a kernel; None where it can."""
-    if layer.kind not in {LayerKind.DENSE, *_CONVOLUTIONS, *RECURRENT}:
+    if layer.kind not in {LayerKind.DENSE, LayerKind.BATCH_NORM, *_CONVOLUTIONS, *RECURRENT}:
         return f"there is no sparse kernel for {layer.kind.value} layers"
-    if layer.attributes.get("bidirectional"):
-        return "there is no sparse kernel for bidirectional layers"
-    if layer.strategy not in _REPLACED:
+    if layer.strategy not in _REPLACED and layer.kind is not LayerKind.BATCH_NORM:
         return f"its strategy is {layer.strategy}"
     for weight in (layer.parameters[name] for name in kernel_parameters(layer)):
         if weight.encoding is not Encoding.FIXED or weight.precision.width > EXACT_WIDTH:
             return "its weights are not fixed-point codes"
-    if layer.accumulator_precision is None or layer.input_precision is None:
+    sums = exact_sums(layer) if layer.kind is LayerKind.BATCH_NORM else layer.accumulator_precision
+    if sums is None or layer.input_precision is None:
         return "its types are not fixed-point"
-    if layer.kind in _DEPTHWISE and layer.attributes.get("depth_multiplier") != 1:
-        return "its depth multiplier is not 1"
+    if layer.attributes.get("depth_multiplier", 1) != 1 and design.io_type == "io_stream":
+        return "hls4ml's streams know one filter per channel only"
+    if layer.kind is LayerKind.BATCH_NORM and design.io_type == "io_stream":
+        channels = layer.attributes.get("channels")
+        return None if layer.input_shape[-1] == channels else "its stream does not carry all of its channels at once"
     return None
 
 
@@ -162,13 +173,15 @@ def _refuse(origin: str, asked: SparseKernels, settings: GenerateSettings, why: 
         raise ConfigError(message)
 
 
-def _plan(layer: LayerSpec, matrix: str, design: Design) -> KernelPlan:
+def _plan(layer: LayerSpec, prefix: str, design: Design) -> KernelPlan:
     sums = layer.accumulator_precision
-    in_order = sums is not None and sums.overflow is not Overflow.WRAP
-    reuse_factor = layer.attributes.get("recurrent_reuse_factor") if "recurrent" in matrix else layer.reuse_factor
-    return plan_kernel(live_kernel_matrix(layer, design, matrix), int(reuse_factor or 1), in_order=in_order)
+    in_order = layer.kind is not LayerKind.BATCH_NORM and sums is not None and sums.overflow is not Overflow.WRAP
+    needs = kernel_needs(layer, design, f"{prefix}weight")
+    return plan_kernel(needs, kernel_reuse_factor(layer, prefix), in_order=in_order)
 
 
 def _between_gates(layer: LayerSpec) -> int:
-    """Products of data by data in a recurrent layer, three per unit, which no kernel changes."""
-    return 3 * int(layer.attributes.get("units", 0)) if layer.kind in RECURRENT else 0
+    """Products of data by data in a recurrent layer, three per unit and direction, which no kernel changes."""
+    if layer.kind not in RECURRENT:
+        return 0
+    return 3 * sum(int(layer.attributes.get(name, 0)) for name in ("units", "backward_units"))

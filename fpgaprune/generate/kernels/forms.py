@@ -11,6 +11,7 @@ CALL = re.compile(r"nnet::((?:pointwise_|depthwise_)?conv_[12]d)_cl<")
 SIZES = re.compile(
     r"(struct config\d+_mult [^{]*\{\s*static const unsigned n_in = )\d+(;\s*static const unsigned n_out = )\d+;"
 )
+NORMALIZE = "nnet::normalize<"
 _PRODUCT = "nnet::product::mult<"
 
 
@@ -18,9 +19,12 @@ def obstacle_in_text(kind: LayerKind, node: Any, io_type: str) -> str | None:
     """Why a node's configuration and call have no place for a kernel; None where they have."""
     text = str(node.get_attr("config_cpp"))
     if kind in RECURRENT:
-        return (
-            None if len(KERNEL.findall(text)) == text.count(_PRODUCT) == 2 else "its products are of a form of its own"
-        )
+        found = len(KERNEL.findall(text))
+        return None if found == text.count(_PRODUCT) and found in {2, 4} else "its products are of a form of its own"
+    if kind is LayerKind.BATCH_NORM:
+        if NORMALIZE not in str(node.get_attr("function_cpp")) or not text.rstrip().endswith("};"):
+            return "hls4ml calls it by a way of its own"
+        return None if _PRODUCT in text else "its products are not plain multiplications"
     if kind is not LayerKind.DENSE and not (CALL.search(str(node.get_attr("function_cpp"))) and SIZES.search(text)):
         return "hls4ml calls it by a way of its own"
     if io_type != "io_parallel" and "conv_implementation::encoded" in text:

@@ -24,6 +24,7 @@ _HEAD = """\
 namespace nnet {{
 using sparse::add;
 using sparse::power;
+using sparse::still;
 using sparse::times;
 
 template <class data_T, class res_T, typename CONFIG_T> class {name} {{
@@ -79,7 +80,10 @@ def kernel_text(plan: KernelPlan, name: str, title: str, fraction: int) -> str:
 
 
 def _counts(plan: KernelPlan) -> str:
-    rest = f"{len(plan.free)} by shifts and adders"
+    held = sum(product.still is not None for product in plan.free)
+    rest = f"{len(plan.free) - held} by shifts and adders"
+    if held:
+        rest += f", {held} of inputs that never change"
     if not plan.lanes:
         return f"No multiplier: {rest}."
     word = "multiplier" if plan.multipliers == 1 else "multipliers"
@@ -182,9 +186,12 @@ def _adds(product: KernelProduct, target: str, value: str) -> str:
 def _value(product: KernelProduct, fraction: int) -> str:
     """The product as an expression: shifts where two do, else a multiplication."""
     terms = csd_terms(product.code)
+    bits = signed_bits(product.code)
+    if product.still is not None:
+        return f"times<accum_t, {-fraction}, {bits}>(still<data_T>({product.input}, {product.still}), {product.code})"
     x = f"x[{product.input}]"
     if len(terms) > FREE_DIGITS:
-        return f"times<accum_t, {-fraction}, {signed_bits(product.code)}>({x}, {product.code})"
+        return f"times<accum_t, {-fraction}, {bits}>({x}, {product.code})"
     positive_first = sorted(terms, reverse=True)
     signs = {1: (" + ", ""), -1: (" - ", "-")}
     parts = [

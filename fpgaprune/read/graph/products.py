@@ -135,7 +135,7 @@ def batch_norm(node: Node) -> LayerSpec:
         },
         reuse_factor=reuse,
         multiplier_limit=ceil(n_in / reuse),
-        attributes={"channels": channels, **node.in_bram()},
+        attributes={"channels": channels, **node.in_bram(), **dict(node.get("fpgaprune_kernel") or {})},
     )
 
 

@@ -13,6 +13,7 @@ from fpgaprune.read.project.folder import ProjectFolder
 
 _NAME = re.compile(r"sparse_\w+")
 _TIMES = re.compile(r"times<accum_t, -?\d+, \d+>\(x\[(?P<input>\d+)\], (?P<code>-?\d+)\)")
+_STILL = re.compile(r"times<accum_t, -?\d+, \d+>\(still<data_T>\((?P<input>\d+), (?P<still>-?\d+)\), (?P<code>-?\d+)\)")
 _POWER = re.compile(r"(?P<sign>-?)\s*power<(?P<exponent>-?\d+)>\(x\[(?P<input>\d+)\]\)")
 _LANE = re.compile(r"static void multiplier_\d+\(")
 _CASE = re.compile(r"case \d+: a = x\[(?P<input>\d+)\]; w = (?P<code>-?\d+);(?P<rest>.*)")
@@ -70,6 +71,9 @@ class _Found:
         elif (times := _TIMES.search(line)) is not None:
             outputs = tuple(int(output) for output in _OUTPUTS.findall(line))
             self.lanes.append([KernelProduct(int(times["input"]), int(times["code"]), outputs)])
+        elif (held := _STILL.search(line)) is not None:
+            outputs = tuple(int(output) for output in _OUTPUTS.findall(line))
+            self.free.append(KernelProduct(int(held["input"]), int(held["code"]), outputs, int(held["still"])))
         elif "power<" in line and "x[" in line:
             self._shifted(line, fraction)
 

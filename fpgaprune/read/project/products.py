@@ -179,7 +179,7 @@ def batch_norm(site: Site) -> tuple[LayerSpec, ...]:
             shape,
             parameters=parameters,
             multiplier_limit=config.get("multiplier_limit"),
-            attributes={"channels": channels, **in_bram(site)},
+            attributes={"channels": channels, **in_bram(site), **kernel(site, config, parameters["weight"])},
         ),
     )
 

@@ -18,11 +18,13 @@ def recurrent(site: Site) -> LayerSpec:
     steps, n_in = config.need("n_sequence"), config.need("n_in")
     steps_out, n_out = config.get("n_sequence_out") or 1, config.need("n_out", "n_state")
     parameters, attributes = _direction(site, main, kind, 0, "")
+    kernels = _kernels(site, main, parameters, "")
     attributes["bidirectional"] = forward is not None
     if backward is not None:
         other = _kind(site, backward)
         more_parameters, more = _direction(site, backward, other, 4, "backward_")
         parameters.update(more_parameters)
+        kernels.update(_kernels(site, backward, parameters, "backward_"))
         attributes.update(more)
         attributes["backward_kind"] = other.value
     attributes["return_sequences"] = steps_out > 1
@@ -39,18 +41,18 @@ def recurrent(site: Site) -> LayerSpec:
         multiplier_limit=products.get("multiplier_limit"),
         claimed_zeros=products.get("n_zeros"),
         positions=steps,
-        attributes={**attributes, **in_bram(site), **_kernels(site, main, parameters)},
+        attributes={**attributes, **in_bram(site), **kernels},
     )
 
 
-def _kernels(site: Site, config: Config, parameters: dict[str, Parameter]) -> Attributes:
-    """What kernels of our own hold, one for each matrix."""
-    first, second = config.nested("mult_config1"), config.nested("mult_config2")
+def _kernels(site: Site, config: Config, parameters: dict[str, Parameter], prefix: str) -> Attributes:
+    """What kernels of our own hold, one for each matrix of one direction."""
     found: Attributes = {}
-    if first is not None and second is not None:
-        found.update(kernel(site, first, parameters["weight"]))
-        more = kernel(site, second, parameters["recurrent_weight"])
-        found.update({f"recurrent_{name}": value for name, value in more.items()})
+    for part, nested in ((prefix, "mult_config1"), (f"{prefix}recurrent_", "mult_config2")):
+        product = config.nested(nested)
+        if product is not None:
+            held = kernel(site, product, parameters[f"{part}weight"])
+            found.update({f"{part}{name}": value for name, value in held.items()})
     return found
 
 

@@ -11,6 +11,7 @@
 namespace nnet {
 using sparse::add;
 using sparse::power;
+using sparse::still;
 using sparse::times;
 
 template <class data_T, class res_T, typename CONFIG_T> class sparse_2 {
