@@ -11,7 +11,7 @@ from fpgaprune.compress.copying import predict
 from fpgaprune.compress.data import TrainingData, as_tuple
 from fpgaprune.compress.kernels import find_kernels, refuse_without_zero, select_kernels
 from fpgaprune.compress.masks import remove_smallest
-from fpgaprune.compress.stack.layers import CONVOLUTIONS
+from fpgaprune.compress.stack.layers import CONVOLUTIONS, CannotStackError
 from fpgaprune.compress.stack.network import Arrays, Member, Stack
 from fpgaprune.compress.training import Outputs, Score, Trainer, fitting_targets, resolve_loss
 from fpgaprune.frameworks import load_frameworks, quiet
@@ -102,6 +102,9 @@ class Together:
     """Several networks as one stack: a compiled step moves them all, an epoch is one call."""
 
     def __init__(self, members: Sequence[Member], data: TrainingData, settings: Settings) -> None:
+        if data.lesson is not None:
+            message = "the networks learn from a teacher"
+            raise CannotStackError(message)
         frameworks = load_frameworks()
         tensorflow = frameworks.tensorflow
         model = members[0].model
