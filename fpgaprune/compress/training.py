@@ -6,7 +6,7 @@ callback.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
 from typing import Any
@@ -19,6 +19,7 @@ from fpgaprune.compress.data import Arrays, Lesson, TrainingData, as_tuple
 from fpgaprune.compress.distillation import distillation_loss
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import Mask, all_kept
+from fpgaprune.compress.metrics import Metric
 from fpgaprune.errors import ConfigError
 from fpgaprune.frameworks import load_frameworks, quiet
 
@@ -27,19 +28,28 @@ Snapshot = list[NDArray[Any]]
 
 @dataclass(frozen=True)
 class Score:
-    """How good a model is on a set of samples; `accuracy` is None where the loss is not that of a classifier."""
+    """How good a model is on a set of samples; `accuracy` is None where the loss is not that of a classifier.
+
+    `own` is the metric that was asked for, under its name `own_name`; None where none was.
+    """
 
     loss: float
     accuracy: float | None
+    own: float | None = None
+    own_name: str = ""
 
     @property
     def name(self) -> str:
         """The metric that decides between models."""
+        if self.own is not None:
+            return self.own_name
         return "loss" if self.accuracy is None else "accuracy"
 
     @property
     def metric(self) -> float:
         """Its value."""
+        if self.own is not None:
+            return self.own
         return self.loss if self.accuracy is None else self.accuracy
 
     @property
@@ -48,8 +58,15 @@ class Score:
         return isfinite(self.loss)
 
     def better_than(self, other: "Score") -> bool:
-        """Higher accuracy, then lower loss."""
+        """Higher metric, then lower loss."""
+        if self.own is not None and other.own is not None:
+            return (self.own, -self.loss) > (other.own, -other.loss)
         return (self.accuracy or 0.0, -self.loss) > (other.accuracy or 0.0, -other.loss)
+
+    def json(self) -> dict[str, float | None]:
+        """Loss, accuracy and the metric asked for by their names; None where they are no number or do not apply."""
+        own = {} if self.own is None else {self.own_name: self.own}
+        return {"loss": self.loss if self.finite else None, "accuracy": self.accuracy, **own}
 
 
 class Trainer:
@@ -82,7 +99,7 @@ class Trainer:
         outputs = predict(model, tuple(a[:256] for a in as_tuple(data.validation_x)))
         self._targets = fitting_targets(outputs, data.y)
         self._validation_targets = fitting_targets(outputs, data.validation_y)
-        self._loss = resolve_loss(loss, outputs)
+        self._loss = resolve_loss(loss, outputs, data.metric)
         answers = () if data.lesson is None else data.lesson.answers
         self._lesson = distillation_loss(data.lesson, loss_label(loss), outputs) if data.lesson is not None else None
         with tensorflow.device("CPU"):
@@ -182,11 +199,15 @@ class Loss:
     function: Callable[[Any, Any], Any]
     label: str
     logits: bool
+    metric: Metric | None = None
 
     def judge(self, answers: Outputs, targets: Outputs) -> Score:
         """The score of a model's answers, one array per output."""
         each = [np.mean(np.asarray(self.function(y, o))) for y, o in zip(targets, answers, strict=True)]
-        return Score(float(np.sum(each)), self.accuracy(answers, targets))
+        score = Score(float(np.sum(each)), self.accuracy(answers, targets))
+        if self.metric is None or not score.finite:
+            return score
+        return replace(score, own=self.metric(answers, targets), own_name=self.metric.name)
 
     def accuracy(self, answers: Outputs, targets: Outputs) -> float | None:
         """The fraction that is right; None where the loss is not that of a classifier with one output."""
@@ -199,11 +220,11 @@ class Loss:
         return float(np.mean(answer.argmax(axis=-1) == wanted))
 
 
-def resolve_loss(loss: Any, outputs: Outputs) -> Loss:
+def resolve_loss(loss: Any, outputs: Outputs, metric: Metric | None = None) -> Loss:
     """The loss that a name or function stands for.
 
-    A cross-entropy given by name is taken from logits when `outputs`, a few answers of the model, leave 0..1.
-    Raises ConfigError for a name Keras does not know.
+    Scores carry the `metric`, where one is given. A cross-entropy given by name is taken from logits when `outputs`,
+    a few answers of the model, leave 0..1. Raises ConfigError for a name Keras does not know.
     """
     losses = load_frameworks().keras.losses
     try:
@@ -214,8 +235,8 @@ def resolve_loss(loss: Any, outputs: Outputs) -> Loss:
     label = loss_label(loss)
     logits = any(((o < 0) | (o > 1)).any() for o in outputs)
     if isinstance(loss, str) and "crossentropy" in label and logits:
-        return Loss(partial(function, from_logits=True), label, logits)
-    return Loss(function, label, logits)
+        return Loss(partial(function, from_logits=True), label, logits, metric)
+    return Loss(function, label, logits, metric)
 
 
 def loss_label(loss: Any) -> str:

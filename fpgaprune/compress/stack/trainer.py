@@ -119,7 +119,7 @@ class Together:
         self._random = [np.random.default_rng(member.seed) for member in members]
         self._samples, self._batch = data.samples, min(settings.batch_size, data.samples)
         some = predict(model, tuple(array[:256] for array in as_tuple(data.validation_x)))
-        self._loss = resolve_loss(settings.loss, some)
+        self._loss = resolve_loss(settings.loss, some, data.metric)
         self._validation = tuple(np.asarray(a) for a in as_tuple(data.validation_x))
         self._targets = fitting_targets(some, data.validation_y)
         self._x = [tensorflow.constant(_floats(array)) for array in as_tuple(data.x)]
@@ -144,6 +144,8 @@ class Together:
         starts = range(0, len(self._validation[0]), _VALIDATION_BATCH)
         parts = [self._answers([array[s : s + _VALIDATION_BATCH] for array in self._validation]) for s in starts]
         answers = [np.concatenate([part[n] for part in parts], axis=1) for n in range(self._stack.outputs)]
+        if self._loss.metric is not None:
+            return [self._loss.judge(tuple(o[n] for o in answers), self._targets) for n in range(len(self._random))]
         losses = sum(
             _per_network(self._loss.function, np.broadcast_to(y, (len(o), *y.shape)), o).numpy()
             for y, o in zip(self._targets, answers, strict=True)
