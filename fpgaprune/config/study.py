@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fpgaprune.compress import LAYER_LIMIT, PruneConfig, config_type
+from fpgaprune.compress.stack import GridTraining
 from fpgaprune.config.recipe import parse_strategy
 from fpgaprune.errors import ConfigError, unknown_choice
 
@@ -55,6 +56,7 @@ class _SweepFile(_Strict):
     reuse_factor: list[Annotated[int, Field(ge=1)]] = []
     layer_limit: Annotated[float, Field(gt=0, le=1)] = LAYER_LIMIT
     model: str | None = None
+    training: Settings | None = None
     task: Settings = {}
     hardware: Settings = {}
 
@@ -89,7 +91,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid over a trained model: a point for every combination of the axes, without training again.
+    """A grid over a model: a point for every combination of the axes, trained for it only with `training`.
 
     `bits` are those of every quantizer of the model, and of the types of what has none. `model` is a file of a
     trained model; None: the study's task trains one. `task` and `hardware` are in force for all points.
@@ -103,6 +105,7 @@ class Sweep:
     model: Path | None
     task: Mapping[str, Any]
     hardware: Hardware
+    training: GridTraining | None = None
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,25 @@ def _sweep(path: Path, study: _StudyFile, sweep: _SweepFile) -> Sweep:
         model=None if sweep.model is None else path.parent / sweep.model,
         task={**study.task, **sweep.task},
         hardware=hardware,
+        training=None if sweep.training is None else _training(path, sweep),
     )
+
+
+def _training(path: Path, sweep: _SweepFile) -> GridTraining:
+    given = {"layer_limit": sweep.layer_limit, **(sweep.training or {})}
+    known = [field.name for field in fields(GridTraining)]
+    where = f"{path}, [sweep.training]"
+    for name in given:
+        if name not in known:
+            message = f"{where}: {unknown_choice('key', name, known)}"
+            raise ConfigError(message)
+    try:
+        return TypeAdapter(GridTraining).validate_python(given)
+    except ValidationError as error:
+        raise ConfigError(_complaint(where, error)) from error
+    except ConfigError as error:
+        message = f"{where}: {error}"
+        raise ConfigError(message) from error
 
 
 def _strategy(path: Path, name: str) -> str:

@@ -10,12 +10,13 @@ from typing import Protocol
 from fpgaprune.config.study import Study, Sweep, load_study
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, unknown_choice
-from fpgaprune.flow.study_model import called, trained_model
+from fpgaprune.flow.study_model import called, initial_model, trained_model
 from fpgaprune.flow.study_task import StudyData, load_task
 from fpgaprune.results.sweep import PointResult, SweepResult
 from fpgaprune.sweep.evaluate import Evaluation, Job
-from fpgaprune.sweep.grid import Planned, planned, sweep_of
+from fpgaprune.sweep.grid import Planned, common_digest, planned, sweep_of
 from fpgaprune.sweep.store import Store, open_store
+from fpgaprune.sweep.training import train_networks
 from fpgaprune.sweep.workers import Computation, Inline, Workers
 
 STORE = "study.db"
@@ -46,11 +47,15 @@ class Opened:
     model: Path
     points: tuple[Planned, ...]
     url: str
+    trained: Path | None = None
 
     @property
     def job(self) -> Job:
         """What all points share."""
-        return Job(self.study.folder, self.model, self.sweep)
+        if self.sweep.training is None or self.trained is None:
+            return Job(self.study.folder, self.model, self.sweep)
+        common = common_digest(self.study, self.sweep, self.model, self.data)
+        return Job(self.study.folder, self.model, self.sweep, self.trained.resolve(), common)
 
     @property
     def name(self) -> str:
@@ -82,7 +87,9 @@ def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None
     if sweep.model is not None and not sweep.model.is_file():
         message = f"the trained model {sweep.model} that [sweep] names is not there; without `model` it is trained"
         raise ConfigError(message)
-    model = sweep.model or trained_model(
+    fresh = sweep.training is not None and sweep.training.start == "initial" and sweep.model is None
+    model = sweep.model or (initial_model(folder, task, sweep.task, output) if fresh else None)
+    model = model or trained_model(
         folder,
         task,
         sweep.task,
@@ -92,7 +99,7 @@ def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None
         on_epoch=lambda done, total, metric: watcher.epoch(done, total, f"validation {metric:.3f}"),
     )
     url = storage or f"sqlite:///{(output / STORE).resolve()}"
-    return Opened(study, sweep, data, model, planned(study, sweep, model, data), url)
+    return Opened(study, sweep, data, model, planned(study, sweep, model, data), url, output / "trained")
 
 
 def run_sweep(
@@ -119,10 +126,19 @@ def run_sweep(
         watcher.points(len(found), len(opened.points))
         missing = len(opened.points) - len(found)
         if missing:
+            _train(opened, found, watcher)
             with computation or _local(opened, min(jobs, missing)) as work:
                 _compute(opened, store, work, watcher)
             found = store.results(opened.points)
     return opened.result(found)
+
+
+def _train(opened: Opened, found: Sequence[PointResult], watcher: Watcher) -> None:
+    """A trained grid's networks, as far as points are missing."""
+    job, done = opened.job, {point.digest for point in found}
+    if job.trained is not None:
+        points = [point for point in opened.points if point.digest not in done]
+        train_networks(job.trained, job.model, job.common, job.sweep, opened.data, points, watcher)
 
 
 def read_sweep(opened: Opened) -> SweepResult:
