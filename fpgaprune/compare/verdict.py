@@ -7,7 +7,7 @@ from typing import Final
 from fpgaprune.compare.explain import explain
 from fpgaprune.compare.figures import layer_figures, total_figures
 from fpgaprune.compare.matching import Match, match_modules
-from fpgaprune.compare.trust import foreign, other_target, remarks
+from fpgaprune.compare.trust import foreign, other_multiplications, other_target, remarks
 from fpgaprune.compare.wrapping import network_report, surroundings
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
@@ -54,7 +54,9 @@ def compare(
     rows = tuple(_row(layer, matches.get(layer.name), report, tolerance, found) for layer in estimate.layers)
     network = None if report is None else network_report(design, report)
     total = _total(estimate, network, tolerance, [*(() if network is None else (network,)), *others])
-    stale = () if report is None else tuple(foreign(design, report, matches))
+    stale: tuple[str, ...] = ()
+    if report is not None:
+        stale = (*foreign(design, report, matches), *other_multiplications(design, estimate, report, matches))
     if older is not None and total.verdict is not Verdict.AGREES:
         stale = (*stale, older)
     verdict, why = _verdict(estimate, report, stale, rows, total)

@@ -11,7 +11,7 @@ from typing import Final
 
 from fpgaprune.errors import ReportError
 from fpgaprune.read.report.lines import read_lines
-from fpgaprune.read.report.vivado import is_vivado, read_header
+from fpgaprune.read.report.vivado_tables import is_vivado, read_header
 from fpgaprune.results import Resources, SynthesisReport
 
 _TITLE_LINES: Final = 40

@@ -1,5 +1,6 @@
 """The XML reports of C synthesis: `csynth.xml` and `<top>_csynth.xml` of Vivado HLS and Vitis HLS."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from fpgaprune.read.report.cells import count, operand_widths, period_ns, versio
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
 MAX_BYTES: Final = 256 * 2**20  # the largest real one seen has 4 MB; a row per operator could make it far larger
+_WORD: Final = re.compile(r"[a-z]\w{0,19}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class XmlReport:
     clock_estimated_ns: float | None = None
     modules: list[ModuleReport] = field(default_factory=list)
     instances: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    directives: list[str] = field(default_factory=list)
 
 
 def read_xml(path: Path) -> XmlReport:
@@ -97,13 +100,27 @@ def _take(report: XmlReport, section: Element) -> None:
         case "AreaEstimates":
             _take_area(report, section)
         case "RTLDesignHierarchy":
-            for node in section.iter():
-                if node.find("InstancesList") is not None:
-                    _take_instances(report, node)
+            _take_hierarchy(report, section)
+        case "UserConfigCommands":
+            report.directives += _directives(section)
         case "Module":
             report.modules.append(_module(report, section))
         case _:
             pass
+
+
+def _directives(section: Element) -> Iterator[str]:
+    """The settings of operators a run was made with, as the Tcl that makes them."""
+    for entry in section.iterfind("config_op/ENTRY"):
+        operation, chosen = entry.get("op") or "", entry.get("impl") or ""
+        if _WORD.fullmatch(operation) and _WORD.fullmatch(chosen):
+            yield f"config_op {operation} -impl {chosen}"
+
+
+def _take_hierarchy(report: XmlReport, section: Element) -> None:
+    for node in section.iter():
+        if node.find("InstancesList") is not None:
+            _take_instances(report, node)
 
 
 def _take_area(report: XmlReport, section: Element) -> None:
