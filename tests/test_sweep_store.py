@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaprune.errors import ToolError
+from fpgaprune.errors import ConfigError, DependencyError, FpgapruneError, ToolError
 from fpgaprune.render import sweep_sheet
 from fpgaprune.sweep.run import Opened, find_point, read_sweep, run_sweep
 from fpgaprune.sweep.store import open_store, record_of
@@ -115,6 +115,38 @@ def test_a_database_that_is_none_is_said_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "study.db").write_text("not a database, but long enough to be taken for one" * 30)
     with pytest.raises(ToolError, match="the study store refuses"):
         run_sweep(_opened(tmp_path), Nobody(), computation=Noted(tmp_path / "log.txt"))
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "words"),
+    [
+        ("points.db", ConfigError, "'points.db' is no address of a database"),
+        ("redis://localhost", ConfigError, "they look like sqlite:///points.db or postgresql://user@host/name"),
+        ("oracle://me:secret@host/name", DependencyError, "oracle://me@host/name needs the database driver"),
+        ("sqlite:////no/such/folder/points.db", ToolError, "the study store refuses: unable to open database file"),
+    ],
+)
+def test_an_address_that_does_not_work_is_said_without_its_password(
+    url: str, kind: type[FpgapruneError], words: str
+) -> None:
+    with pytest.raises(kind, match=words) as raised:
+        open_store(url, "study")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_study_of_other_objectives_is_refused(tmp_path: Path) -> None:
+    optuna.create_study(storage=_url(tmp_path), study_name="study", directions=["maximize", "minimize"])
+    with pytest.raises(ToolError, match="has a study 'study' of 2 objectives, and a sweep has 4"):
+        open_store(_url(tmp_path), "study")
+
+
+def test_optuna_finds_every_objective_and_the_axes_of_a_point(tmp_path: Path) -> None:
+    sweep = _opened(tmp_path, bits="[4]", sparsity="[0.5]")
+    run_sweep(sweep, Nobody(), computation=Noted(tmp_path / "log.txt"))
+    (trial,) = optuna.load_study(storage=_url(tmp_path), study_name="study").trials
+    made = made_up(sweep.points[0])
+    assert trial.values == [made.score, made.dsp_high, made.lut, made.latency_cycles]
+    assert trial.params == {"bits": 4, "sparsity": 0.5, "strategy": "latency", "reuse_factor": 1}
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fpgaprune.compress import LAYER_LIMIT, PruneConfig, config_type
+from fpgaprune.config.cluster import ClusterFile, HTCondorFile, SlurmFile
 from fpgaprune.config.recipe import parse_strategy
 from fpgaprune.errors import ConfigError, unknown_choice
 
@@ -67,6 +68,7 @@ class _StudyFile(_Strict):
     hardware: Settings
     variant: list[_VariantFile] = []
     sweep: _SweepFile | None = None
+    cluster: ClusterFile | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ class Study:
     question: str
     variants: tuple[Variant, ...]
     sweep: Sweep | None = None
+    cluster: ClusterFile | None = None
 
 
 def load_study(folder: Path) -> Study:
@@ -141,7 +144,7 @@ def load_study(folder: Path) -> Study:
     if not variants and sweep is None:
         message = f"{path} asks for nothing: it needs a [[variant]] for fpgaprune study, or a [sweep]"
         raise ConfigError(message)
-    return Study(folder, content.title, content.question, variants, sweep)
+    return Study(folder, content.title, content.question, variants, sweep, content.cluster)
 
 
 def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:
@@ -209,4 +212,10 @@ def _complaint(where: object, error: ValidationError) -> str:
     return f"{where}: {place}: {first['msg'].lower()} (given: {first['input']!r})"
 
 
-_TABLES: dict[object, type[_Strict]] = {"variant": _VariantFile, "sweep": _SweepFile}
+_TABLES: dict[object, type[BaseModel]] = {
+    "variant": _VariantFile,
+    "sweep": _SweepFile,
+    "cluster": ClusterFile,
+    "slurm": SlurmFile,
+    "htcondor": HTCondorFile,
+}
