@@ -175,6 +175,40 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_a_full_disk_stops_the_sweep_and_costs_no_finished_point(tmp_path: Path) -> None:
+    sweep = _opened(tmp_path, bits=str(list(range(2, 32))), sparsity="[0.0, 0.2, 0.4, 0.6]")
+    first = replace(sweep, points=sweep.points[:1])
+    run_sweep(first, Nobody(), computation=Noted(tmp_path / "log.txt"))
+    size = (tmp_path / "study.db").stat().st_size
+    code = (
+        "import resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size + 40_000}, resource.RLIM_INFINITY))\n"
+        "from pathlib import Path\n"
+        "from fpgaprune.errors import FpgapruneError\n"
+        "from fpgaprune.sweep.run import run_sweep\n"
+        "from tests.sweep_process import Nobody, Noted, opened\n"
+        f"sweep = opened(Path({str(tmp_path / 'study')!r}), {_url(tmp_path)!r})\n"
+        "try:\n"
+        f"    run_sweep(sweep, Nobody(), computation=Noted(Path({str(tmp_path / 'log.txt')!r})))\n"
+        "except FpgapruneError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "the study store refuses: " in done.stderr
+    assert "finished points are safe, the same command goes on from them" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = {point.digest for point in read_sweep(sweep).complete}
+    finished = set(_notes(tmp_path / "log.txt", "finished"))
+    assert 1 < len(finished) < len(sweep.points)
+    assert finished <= kept
+    result = run_sweep(sweep, Nobody(), computation=Noted(tmp_path / "log.txt"))
+    assert result.points == tuple(made_up(point) for point in sweep.points)
+    assert _trials(tmp_path) == {point.digest: 1 for point in sweep.points}
+
+
+@pytest.mark.slow
 def test_two_sweeps_on_one_study_share_its_points(tmp_path: Path) -> None:
     sweep = _opened(tmp_path, bits=str(list(range(2, 22))), sparsity="[0.0, 0.2, 0.4, 0.6, 0.8]")
     processes = [_start(tmp_path, f"log{number}.txt") for number in range(2)]

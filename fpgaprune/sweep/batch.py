@@ -1,6 +1,7 @@
 """Jobs of a batch system as Dask workers: what is submitted, and who submits it (dask-jobqueue)."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 from shutil import which
 from typing import Any
 
@@ -11,30 +12,69 @@ _SHOWN = 500  # characters of what a command printed
 _COMMANDS = {BatchSystem.SLURM: ("sbatch", "scancel"), BatchSystem.HTCONDOR: ("condor_submit", "condor_rm")}
 
 
-def open_cluster(jobs: Jobs) -> Any:
-    """A Dask scheduler in this process, and its workers submitted as jobs.
+@dataclass
+class Submitted:
+    """A Dask scheduler in this process whose workers are jobs, and what the system said where it refused one."""
 
-    Raises DependencyError without dask-jobqueue, ToolError where the system's commands are missing or refuse.
+    jobs: Jobs
+    cluster: Any
+    refusals: list[str]
+
+    def renew(self) -> None:
+        """Submit again the jobs that were lost: ended by the system, out of time, or gone with their machine."""
+        self.cluster.scale(jobs=self.jobs.count)
+
+    def close(self) -> None:
+        """Cancel the jobs and end the scheduler."""
+        with suppress(OSError, TimeoutError, RuntimeError):
+            self.cluster.close()
+
+
+def submit(jobs: Jobs) -> Submitted:
+    """Start a scheduler and submit its workers as jobs; what the system says to each is known a little later.
+
+    Raises DependencyError without dask-jobqueue, ToolError where the system's commands are missing.
     """
     for command in _COMMANDS[jobs.system]:
         if which(command) is None:
             message = f"--cluster {jobs.system.value} submits jobs by {command}, which is not on PATH of this machine"
             raise ToolError(message)
-    return _cluster(jobs, jobs.count)
+    found = _started(jobs)
+    found.renew()
+    return found
 
 
-def _cluster(jobs: Jobs, count: int) -> Any:
+def _started(jobs: Jobs) -> Submitted:
     try:
         import dask_jobqueue  # noqa: PLC0415 - optional, and slow to import
+        from dask_jobqueue.htcondor import HTCondorJob  # noqa: PLC0415
+        from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
+        from distributed.core import Status  # noqa: PLC0415
     except ImportError as error:
         message = f"--cluster needs dask-jobqueue ({error}); install it with: pip install 'fpgaprune[cluster]'"
         raise DependencyError(message) from error
-    kinds = {BatchSystem.SLURM: dask_jobqueue.SLURMCluster, BatchSystem.HTCONDOR: dask_jobqueue.HTCondorCluster}
+    kinds = {
+        BatchSystem.SLURM: (dask_jobqueue.SLURMCluster, SLURMJob),
+        BatchSystem.HTCONDOR: (dask_jobqueue.HTCondorCluster, HTCondorJob),
+    }
+    kind, job = kinds[jobs.system]
+    refusals: list[str] = []
+
+    class Noticed(job):  # type: ignore[misc, valid-type]  # without it nobody learns that a submission failed
+        """A job whose refusal is noted."""
+
+        async def start(self) -> None:
+            """Submit."""
+            try:
+                await super().start()
+            except (OSError, ValueError, RuntimeError) as error:
+                refusals.append(" ".join(str(error).split())[-_SHOWN:])
+                self.status = Status.failed
+
     try:
-        return kinds[jobs.system](n_workers=count, **arguments_of(jobs))
+        return Submitted(jobs, kind(job_cls=Noticed, **arguments_of(jobs)), refusals)
     except (OSError, ValueError, RuntimeError) as error:
-        said = " ".join(str(error).split())[-_SHOWN:]
-        message = f"workers could not be had from {jobs.system.value}: {said}"
+        message = f"the Dask scheduler for jobs of {jobs.system.value} could not be started: {error}"
         raise ToolError(message) from error
 
 
@@ -64,22 +104,11 @@ def arguments_of(jobs: Jobs) -> dict[str, Any]:
 
 def job_script(jobs: Jobs) -> str:
     """What is submitted for each job, as a text."""
-    cluster = _cluster(jobs, 0)
+    found = _started(jobs)
     try:
-        return str(cluster.job_script())
+        return str(found.cluster.job_script())
     finally:
-        cluster.close()
-
-
-def renew(cluster: Any, jobs: Jobs) -> None:
-    """Submit again the jobs that were lost: ended by the system, at the end of their time, or with their machine."""
-    cluster.scale(jobs=jobs.count)
-
-
-def close_cluster(cluster: Any) -> None:
-    """Cancel the jobs and end the scheduler."""
-    with suppress(OSError, TimeoutError, RuntimeError):
-        cluster.close()
+        found.close()
 
 
 def _directives(jobs: Jobs) -> list[str] | dict[str, str] | None:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from fpgaprune.config.cluster import Jobs
 from fpgaprune.errors import DependencyError, FpgapruneError, ToolError
 from fpgaprune.results.sweep import PointResult
-from fpgaprune.sweep.batch import close_cluster, open_cluster, renew
+from fpgaprune.sweep.batch import Submitted, submit
 from fpgaprune.sweep.evaluate import Evaluation, Job
 from fpgaprune.sweep.grid import Planned, digest_of_data, versions
 from fpgaprune.sweep.run import Opened
@@ -92,7 +92,7 @@ class DaskWorkers:
     jobs: Jobs | None = None
     compute: Compute = compute
     _client: Any = field(default=None, init=False)
-    _cluster: Any = field(default=None, init=False)
+    _submitted: Submitted | None = field(default=None, init=False)
     _renewed: float = field(default=0.0, init=False)
     _waits: bool = field(default=False, init=False)
     _heard_of: bool = field(default=False, init=False)  # whether any point has come back
@@ -105,10 +105,11 @@ class DaskWorkers:
             message = f"workers elsewhere need Dask ({error}); install it with: pip install 'fpgaprune[cluster]'"
             raise DependencyError(message) from error
         if self.jobs is not None:
-            self._cluster = open_cluster(self.jobs)
+            self._submitted = submit(self.jobs)
             self._renewed = time.monotonic()
         try:
-            self._client = Client(self._cluster or self.address, timeout=_CONNECT_S, set_as_default=False)
+            where = self.address if self._submitted is None else self._submitted.cluster
+            self._client = Client(where, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             self._close()
             message = (
@@ -137,7 +138,7 @@ class DaskWorkers:
                 if point is None:
                     more = False
                 else:
-                    running[self._submitted(point)] = point
+                    running[self._sent(point)] = point
             if not running:
                 time.sleep(_LOOK_S if more else 0)
                 continue
@@ -146,18 +147,21 @@ class DaskWorkers:
             for future in [future for future in running if future.status != "pending"]:
                 yield self._heard(future, running.pop(future))
 
-    def _submitted(self, point: Planned) -> Any:
+    def _sent(self, point: Planned) -> Any:
         key = f"point-{point.digest[:16]}-{uuid4().hex[:8]}"
         return self._client.submit(self.compute, self.errand, point, key=key, pure=False)
 
     def _workers(self) -> int:
-        if self.jobs is not None and time.monotonic() - self._renewed > _RENEW_S:
-            renew(self._cluster, self.jobs)
+        if self._submitted is not None and time.monotonic() - self._renewed > _RENEW_S:
+            self._submitted.renew()
             self._renewed = time.monotonic()
         try:
             count = len(self._client.nthreads())
         except (OSError, TimeoutError) as error:
             raise ToolError(self._gone()) from error
+        if not count and self._submitted is not None and self._submitted.refusals:
+            message = f"{self._submitted.jobs.system.value} refuses the jobs: {self._submitted.refusals[-1]}"
+            raise ToolError(message)
         if not count and not self._waits:
             where = self.address if self.jobs is None else f"{self.jobs.count} jobs of {self.jobs.system.value}"
             self.say(f"waiting for a worker of {where}")
@@ -198,9 +202,9 @@ class DaskWorkers:
         with suppress(OSError, TimeoutError, RuntimeError):
             if self._client is not None:
                 self._client.close()
-        if self._cluster is not None:
-            close_cluster(self._cluster)
-        self._client = self._cluster = None
+        if self._submitted is not None:
+            self._submitted.close()
+        self._client = self._submitted = None
 
 
 def dask_workers(opened: Opened, place: str | Jobs, say: Callable[[str], None]) -> DaskWorkers:
