@@ -177,7 +177,7 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
 def test_a_full_disk_stops_the_sweep_and_costs_no_finished_point(tmp_path: Path) -> None:
-    sweep = _opened(tmp_path, bits=str(list(range(2, 32))), sparsity="[0.0, 0.2, 0.4, 0.6]")
+    sweep = _opened(tmp_path, bits=str(list(range(2, 17))), sparsity="[0.0, 0.2, 0.4, 0.6]")
     first = replace(sweep, points=sweep.points[:1])
     run_sweep(first, Nobody(), computation=Noted(tmp_path / "log.txt"))
     size = (tmp_path / "study.db").stat().st_size

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,8 @@ from fpgaprune.sweep.batch import job_script
 from fpgaprune.sweep.choice import Method
 from fpgaprune.sweep.on_dask import dask_workers
 from fpgaprune.sweep.picture import draw_front
-from fpgaprune.sweep.run import Opened, Searched, open_sweep, read_sweep, run_sweep
+from fpgaprune.sweep.run import Opened, Searched, evaluation_of, open_sweep, read_sweep, run_sweep
+from fpgaprune.sweep.synthesis import PointSynthesis, Synthesizer, chosen_points, synthesize_points
 from fpgaprune.sweep.tables import write_points
 
 _RETRY = ("--retry", "--retry-failed")
@@ -64,6 +66,17 @@ def run(
     ] = None,
     storage: StorageOption = None,
     retry: Annotated[bool, typer.Option(*_RETRY, help="Compute points again that failed before.")] = False,
+    synth: Annotated[
+        str | None,
+        typer.Option(
+            "--synth",
+            metavar="front|knee|all|POINT",
+            help="Write and synthesize these points as well. Default: `synth` in the study's [sweep], else none.",
+        ),
+    ] = None,
+    synth_tool: Annotated[
+        Synthesizer, typer.Option("--synth-tool", help="open: clang and Yosys; vitis, vivado: AMD's.")
+    ] = Synthesizer.OPEN,
     max_dsp: Annotated[int | None, typer.Option("--max-dsp", metavar="N", help="Name the best point within.")] = None,
     max_lut: Annotated[int | None, typer.Option("--max-lut", metavar="N", help="Name the best point within.")] = None,
     form: FormatOption = Format.TEXT,
@@ -72,7 +85,9 @@ def run(
 
     Each point is pruned by magnitude, rounded, run bit for bit as its hardware would, and its DSPs, LUTs and latency
     are counted. What is finished stays in a database that optuna-dashboard reads: the same command computes only what
-    is missing, and several may run at once. Exit code 1 when a point failed.
+    is missing, and several may run at once.
+
+    Exit code 1 when a point failed, or synthesis finds other DSPs than expected.
     """
     target = output if output is not None else Path("build") / folder.resolve().name
     searched = _searched(search, trials)
@@ -89,10 +104,14 @@ def run(
             _write(opened, read_sweep(opened), target)
             progress.say(f"Stopped; finished points are kept. Go on with: {_command()}")
             raise
-    _write(opened, result, target)
-    emit(form, sweep_sheet(result, max_dsp=max_dsp, max_lut=max_lut), result.json)
+        _write(opened, result, target)
+        synthesized = _synthesized(opened, result, target, synth or opened.sweep.synth, synth_tool, progress)
+    facts = {**result.json(), **({"synthesized": [asdict(one) for one in synthesized]} if synthesized else {})}
+    emit(form, sweep_sheet(result, max_dsp=max_dsp, max_lut=max_lut), lambda: facts)
+    for one in synthesized:
+        tell(one.sentence())
     tell(f"points.csv, points.parquet, front.json and pareto.png are in {target}.")
-    if result.failed:
+    if result.failed or any(one.error is not None or one.agrees is False for one in synthesized):
         raise typer.Exit(1)
 
 
@@ -121,6 +140,18 @@ def _script(place: str | Jobs | None) -> str:
         message = "--dry-run shows what --cluster would submit; add --cluster slurm or --cluster htcondor"
         raise ConfigError(message)
     return job_script(place).rstrip()
+
+
+def _synthesized(
+    opened: Opened, result: SweepResult, target: Path, which: str | None, tool: Synthesizer, progress: SweepProgress
+) -> tuple[PointSynthesis, ...]:
+    if which is None:
+        return ()
+    points = chosen_points(result, which)
+    found = synthesize_points(points, evaluation_of(opened), target, tool, progress.begin)
+    text = json.dumps([asdict(one) for one in found], indent=2) + "\n"
+    (target / "synth.json").write_text(text, encoding="utf-8")
+    return found
 
 
 def _write(opened: Opened, result: SweepResult, target: Path) -> None:

@@ -55,6 +55,7 @@ class _SweepFile(_Strict):
     strategy: list[str] = []
     reuse_factor: list[Annotated[int, Field(ge=1)]] = []
     layer_limit: Annotated[float, Field(gt=0, le=1)] = LAYER_LIMIT
+    synth: str | bool | None = None  # front, knee, all or a point's name; true: front
     model: str | None = None
     task: Settings = {}
     hardware: Settings = {}
@@ -105,6 +106,7 @@ class Sweep:
     model: Path | None
     task: Mapping[str, Any]
     hardware: Hardware
+    synth: str | None = None  # which points are synthesized as well
 
 
 @dataclass(frozen=True)
@@ -189,6 +191,7 @@ def _sweep(path: Path, study: _StudyFile, sweep: _SweepFile) -> Sweep:
         model=None if sweep.model is None else path.parent / sweep.model,
         task={**study.task, **sweep.task},
         hardware=hardware,
+        synth="front" if sweep.synth is True else sweep.synth or None,
     )
 
 
