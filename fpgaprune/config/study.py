@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fpgaprune.compress import LAYER_LIMIT, PruneConfig, config_type
 from fpgaprune.compress.stack import GridTraining
+from fpgaprune.config.cluster import ClusterFile, HTCondorFile, SlurmFile
 from fpgaprune.config.recipe import parse_strategy
 from fpgaprune.errors import ConfigError, unknown_choice
 
@@ -55,6 +56,7 @@ class _SweepFile(_Strict):
     strategy: list[str] = []
     reuse_factor: list[Annotated[int, Field(ge=1)]] = []
     layer_limit: Annotated[float, Field(gt=0, le=1)] = LAYER_LIMIT
+    synth: str | bool | None = None  # front, knee, all or a point's name; true: front
     model: str | None = None
     training: Settings | None = None
     task: Settings = {}
@@ -69,6 +71,7 @@ class _StudyFile(_Strict):
     hardware: Settings
     variant: list[_VariantFile] = []
     sweep: _SweepFile | None = None
+    cluster: ClusterFile | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ class Sweep:
     task: Mapping[str, Any]
     hardware: Hardware
     training: GridTraining | None = None
+    synth: str | None = None  # which points are synthesized as well
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class Study:
     variants: tuple[Variant, ...]
     sweep: Sweep | None = None
     task: Mapping[str, Any] = field(default_factory=dict)  # the settings before any variant's
+    cluster: ClusterFile | None = None
 
 
 def load_study(folder: Path) -> Study:
@@ -145,7 +150,7 @@ def load_study(folder: Path) -> Study:
     if not variants and sweep is None:
         message = f"{path} asks for nothing: it needs a [[variant]] for fpgaprune study, or a [sweep]"
         raise ConfigError(message)
-    return Study(folder, content.title, content.question, variants, sweep, content.task)
+    return Study(folder, content.title, content.question, variants, sweep, task=content.task, cluster=content.cluster)
 
 
 def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:
@@ -191,6 +196,7 @@ def _sweep(path: Path, study: _StudyFile, sweep: _SweepFile) -> Sweep:
         task={**study.task, **sweep.task},
         hardware=hardware,
         training=None if sweep.training is None else _training(path, sweep),
+        synth="front" if sweep.synth is True else sweep.synth or None,
     )
 
 
@@ -231,4 +237,10 @@ def _complaint(where: object, error: ValidationError) -> str:
     return f"{where}: {place}: {first['msg'].lower()} (given: {first['input']!r})"
 
 
-_TABLES: dict[object, type[_Strict]] = {"variant": _VariantFile, "sweep": _SweepFile}
+_TABLES: dict[object, type[BaseModel]] = {
+    "variant": _VariantFile,
+    "sweep": _SweepFile,
+    "cluster": ClusterFile,
+    "slurm": SlurmFile,
+    "htcondor": HTCondorFile,
+}

@@ -1,7 +1,7 @@
 """A sweep from its TOML to its result: what is missing is computed, what is there is read."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from fpgaprune.errors import ConfigError, unknown_choice
 from fpgaprune.flow.study_model import called, initial_model, trained_model
 from fpgaprune.flow.study_task import StudyData, load_task
 from fpgaprune.results.sweep import PointResult, SweepResult
+from fpgaprune.sweep.choice import Choice, InOrder, Method, Search
 from fpgaprune.sweep.evaluate import Evaluation, Job
 from fpgaprune.sweep.grid import Planned, common_digest, planned, sweep_of
 from fpgaprune.sweep.store import Store, open_store
@@ -36,6 +37,9 @@ class Watcher(Protocol):
     def points(self, done: int, total: int) -> None:
         """So many points are finished."""
 
+    def point(self, result: PointResult) -> None:
+        """This point is, or was already."""
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:
@@ -52,18 +56,19 @@ class Opened:
     @property
     def job(self) -> Job:
         """What all points share."""
+        folder, model = self.study.folder.resolve(), self.model.resolve()
         if self.sweep.training is None or self.trained is None:
-            return Job(self.study.folder, self.model, self.sweep)
-        common = common_digest(self.study, self.sweep, self.model, self.data)
-        return Job(self.study.folder, self.model, self.sweep, self.trained.resolve(), common)
+            return Job(folder, model, self.sweep)
+        common = common_digest(self.study, self.sweep, model, self.data)
+        return Job(folder, model, self.sweep, self.trained.resolve(), common)
 
     @property
     def name(self) -> str:
         """The study's name in the store."""
         return self.study.folder.resolve().name
 
-    def result(self, found: Sequence[PointResult]) -> SweepResult:
-        """The finished points as the sweep's result."""
+    def result(self, found: Sequence[PointResult], total: int | None = None) -> SweepResult:
+        """The finished points as the sweep's result, of `total` that there are to be (the whole grid)."""
         device = find_device(self.sweep.hardware.part)
         return SweepResult(
             title=self.study.title,
@@ -72,7 +77,7 @@ class Opened:
             available_dsp=device.available.dsp,
             available_lut=device.available.lut,
             points=tuple(found),
-            total=len(self.points),
+            total=len(self.points) if total is None else total,
         )
 
 
@@ -102,35 +107,52 @@ def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None
     return Opened(study, sweep, data, model, planned(study, sweep, model, data), url, output / "trained")
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A search instead of the whole grid: how, and how many points of the grid there are to be in the end."""
+
+    method: Method
+    trials: int = 100
+
+
 def run_sweep(
     opened: Opened,
     watcher: Watcher,
     *,
     jobs: int = 1,
     retry_failed: bool = False,
+    search: Searched | None = None,
     computation: Computation | None = None,
 ) -> SweepResult:
     """Compute the points that are missing, `jobs` at a time or by `computation`; the result holds all.
 
-    A point that fails is a record with its reason. Points that another sweep of the same study is computing are waited
-    for, and taken over if it dies. Raises ToolError where the store or the workers fail; what was finished stays.
+    With `search` a sampler chooses among the points of the grid, until so many are there. A point that fails is a
+    record with its reason. Points that another sweep of the same study is computing are waited for, and taken over if
+    it dies. Raises ToolError where the store or the workers fail; what was finished stays.
     """
     if jobs < 1:
         message = f"a sweep needs 1 worker process or more, not {jobs}"
         raise ConfigError(message)
+    if search is not None and search.trials < 1:
+        message = f"a search needs 1 trial or more, not {search.trials}"
+        raise ConfigError(message)
+    choice: Choice = InOrder() if search is None else Search(search.method, opened.points)
+    wanted = len(opened.points) if search is None else min(search.trials, len(opened.points))
     with open_store(opened.url, opened.name) as store:
         store.release_dead()
         if retry_failed:
-            store.reopen_failed()
+            store.reopen_failed(opened.points)
         found = store.results(opened.points)
-        watcher.points(len(found), len(opened.points))
-        missing = len(opened.points) - len(found)
-        if missing:
+        for result in found:
+            watcher.point(result)
+        watcher.points(len(found), max(wanted, len(found)))
+        missing = wanted - len(found)
+        if missing > 0:
             _train(opened, found, watcher)
             with computation or _local(opened, min(jobs, missing)) as work:
-                _compute(opened, store, work, watcher)
+                _compute(_Running(opened, store, work, watcher, choice, wanted))
             found = store.results(opened.points)
-    return opened.result(found)
+    return opened.result(found, max(wanted, len(found)))
 
 
 def _train(opened: Opened, found: Sequence[PointResult], watcher: Watcher) -> None:
@@ -165,26 +187,33 @@ def _local(opened: Opened, jobs: int) -> Computation:
     return Inline(opened.job, opened.data) if jobs == 1 else Workers(opened.job, jobs)
 
 
-def _compute(opened: Opened, store: Store, work: Computation, watcher: Watcher) -> None:
-    shown = time.monotonic()
+@dataclass(frozen=True, slots=True)
+class _Running:
+    opened: Opened
+    store: Store
+    work: Computation
+    watcher: Watcher
+    choice: Choice
+    wanted: int
+
+
+def _compute(now: _Running) -> None:
+    store, points, shown = now.store, now.opened.points, time.monotonic()
     while True:
         rows = store.rows()
-        open_points = [point for point in opened.points if point.digest not in rows]
-        claims = _claims(store, open_points)
-        done = sum(1 for point in opened.points if point.digest in rows and rows[point.digest].state != "claimed")
-        watcher.points(done, len(opened.points))
-        if done == len(opened.points):
+        done = sum(1 for point in points if point.digest in rows and rows[point.digest].state != "claimed")
+        now.watcher.points(done, now.wanted)
+        if done >= now.wanted:
             return
-        for result in work.results(partial(next, claims, None)):
+        claimed = False
+        for result in now.work.results(partial(next, now.choice.claims(store, points, now.wanted), None)):
+            claimed = True
             done += store.finish(result)
-            watcher.points(done, len(opened.points))
+            now.choice.tell(result)
+            now.watcher.point(result)
+            now.watcher.points(min(done, now.wanted), now.wanted)
             if time.monotonic() - shown > _SHOW_S:
                 store.publish()
                 shown = time.monotonic()
-        if not open_points and not store.release_dead():
+        if not claimed and not store.release_dead():
             time.sleep(_LOOK_S)
-
-
-def _claims(store: Store, points: Sequence[Planned]) -> Iterator[Planned]:
-    """The points that this sweep got; each is claimed only when it is asked for."""
-    return (point for point in points if store.claim(point))
