@@ -1,6 +1,7 @@
 """A sweep in a process of its own that computes nothing, to be killed: `python -m tests.sweep_process STUDY DB LOG`."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from fpgaprune.config.study import load_study
 from fpgaprune.flow.study_task import StudyData
 from fpgaprune.results.sweep import PointResult
 from fpgaprune.sweep.grid import Planned, planned, sweep_of
+from fpgaprune.sweep.on_dask import Errand
 from fpgaprune.sweep.run import Opened
 from fpgaprune.sweep.workers import Next
 
@@ -31,6 +33,9 @@ class Nobody:
         """Nothing."""
 
     def points(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def point(self, result: PointResult) -> None:
         """Nothing."""
 
 
@@ -63,9 +68,21 @@ def made_up(point: Planned) -> PointResult:
     """Numbers that follow from the recipe."""
     bits, sparsity = point.recipe.bits, point.recipe.sparsity
     cost = int(100 * bits * (1 - sparsity))
-    return PointResult(
-        point.recipe, point.digest, 1 - 2.0**-bits - sparsity / 4, cost, cost, 10 * cost, seconds=POINT_S
-    )
+    score, cycles = 1 - 2.0**-bits - sparsity / 4, 5 + bits
+    return PointResult(point.recipe, point.digest, score, cost, cost, 10 * cost, latency_cycles=cycles, seconds=POINT_S)
+
+
+def compute_made_up(errand: Errand, point: Planned) -> PointResult | str:
+    """What a Dask worker does in tests: it says who it is, takes a while, and makes up the numbers."""
+    folder = errand.job.model.parent
+    (folder / "began").mkdir(exist_ok=True)
+    (folder / "began" / f"{point.digest[:16]}-{os.getpid()}").touch()
+    if (folder / "deadly").exists() and point.recipe.bits == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if (folder / "refusing").exists():
+        return (folder / "refusing").read_text()
+    time.sleep(5 * POINT_S)
+    return made_up(point)
 
 
 def opened(folder: Path, url: str) -> Opened:

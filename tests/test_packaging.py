@@ -115,7 +115,10 @@ def commands(text: str) -> list[list[str]]:
     return [line.split() for line in lines if line.startswith("fpgaprune ")]
 
 
-@pytest.mark.parametrize("document", ["README.md", "projects/digits_mlp/README.md"])
+DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("projects/*/README.md"))]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_in_the_documents_exists(document: str) -> None:
     found = commands((ROOT / document).read_text(encoding="utf-8"))
     assert found

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaprune.errors import ToolError
+from fpgaprune.errors import ConfigError, DependencyError, FpgapruneError, ToolError
 from fpgaprune.render import sweep_sheet
 from fpgaprune.sweep.run import Opened, find_point, read_sweep, run_sweep
 from fpgaprune.sweep.store import open_store, record_of
@@ -117,6 +117,38 @@ def test_a_database_that_is_none_is_said_in_a_sentence(tmp_path: Path) -> None:
         run_sweep(_opened(tmp_path), Nobody(), computation=Noted(tmp_path / "log.txt"))
 
 
+@pytest.mark.parametrize(
+    ("url", "kind", "words"),
+    [
+        ("points.db", ConfigError, "'points.db' is no address of a database"),
+        ("redis://localhost", ConfigError, "they look like sqlite:///points.db or postgresql://user@host/name"),
+        ("oracle://me:secret@host/name", DependencyError, "oracle://me@host/name needs the database driver"),
+        ("sqlite:////no/such/folder/points.db", ToolError, "the study store refuses: unable to open database file"),
+    ],
+)
+def test_an_address_that_does_not_work_is_said_without_its_password(
+    url: str, kind: type[FpgapruneError], words: str
+) -> None:
+    with pytest.raises(kind, match=words) as raised:
+        open_store(url, "study")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_study_of_other_objectives_is_refused(tmp_path: Path) -> None:
+    optuna.create_study(storage=_url(tmp_path), study_name="study", directions=["maximize", "minimize"])
+    with pytest.raises(ToolError, match="has a study 'study' of 2 objectives, and a sweep has 4"):
+        open_store(_url(tmp_path), "study")
+
+
+def test_optuna_finds_every_objective_and_the_axes_of_a_point(tmp_path: Path) -> None:
+    sweep = _opened(tmp_path, bits="[4]", sparsity="[0.5]")
+    run_sweep(sweep, Nobody(), computation=Noted(tmp_path / "log.txt"))
+    (trial,) = optuna.load_study(storage=_url(tmp_path), study_name="study").trials
+    made = made_up(sweep.points[0])
+    assert trial.values == [made.score, made.dsp_high, made.lut, made.latency_cycles]
+    assert trial.params == {"bits": 4, "sparsity": 0.5, "strategy": "latency", "reuse_factor": 1}
+
+
 @pytest.mark.slow
 def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     bits = str(list(range(2, 32)))
@@ -139,6 +171,40 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     assert set(_notes(log, "finished").values()) == {1}
     begun = _notes(log, "began")
     assert sum(begun.values()) - len(begun) <= 20  # at most the one in flight each time
+    assert _trials(tmp_path) == {point.digest: 1 for point in sweep.points}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process are POSIX")
+def test_a_full_disk_stops_the_sweep_and_costs_no_finished_point(tmp_path: Path) -> None:
+    sweep = _opened(tmp_path, bits=str(list(range(2, 17))), sparsity="[0.0, 0.2, 0.4, 0.6]")
+    first = replace(sweep, points=sweep.points[:1])
+    run_sweep(first, Nobody(), computation=Noted(tmp_path / "log.txt"))
+    size = (tmp_path / "study.db").stat().st_size
+    code = (
+        "import resource, sys\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({size + 40_000}, resource.RLIM_INFINITY))\n"
+        "from pathlib import Path\n"
+        "from fpgaprune.errors import FpgapruneError\n"
+        "from fpgaprune.sweep.run import run_sweep\n"
+        "from tests.sweep_process import Nobody, Noted, opened\n"
+        f"sweep = opened(Path({str(tmp_path / 'study')!r}), {_url(tmp_path)!r})\n"
+        "try:\n"
+        f"    run_sweep(sweep, Nobody(), computation=Noted(Path({str(tmp_path / 'log.txt')!r})))\n"
+        "except FpgapruneError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert "the study store refuses: " in done.stderr
+    assert "finished points are safe, the same command goes on from them" in done.stderr
+    assert "Traceback" not in done.stderr
+    kept = {point.digest for point in read_sweep(sweep).complete}
+    finished = set(_notes(tmp_path / "log.txt", "finished"))
+    assert 1 < len(finished) < len(sweep.points)
+    assert finished <= kept
+    result = run_sweep(sweep, Nobody(), computation=Noted(tmp_path / "log.txt"))
+    assert result.points == tuple(made_up(point) for point in sweep.points)
     assert _trials(tmp_path) == {point.digest: 1 for point in sweep.points}
 
 

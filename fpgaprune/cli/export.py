@@ -7,7 +7,8 @@ import typer
 
 from fpgaprune.cli.options import StorageOption
 from fpgaprune.cli.output import tell, write
-from fpgaprune.cli.progress import SweepProgress, working
+from fpgaprune.cli.progress import working
+from fpgaprune.cli.sweep_progress import SweepProgress
 from fpgaprune.generate.project import check_output
 from fpgaprune.sweep.export import export_point
 from fpgaprune.sweep.run import evaluation_of, find_point, open_sweep

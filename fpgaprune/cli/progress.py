@@ -1,21 +1,20 @@
 """Signs of life on standard error while something takes long."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from fpgaprune.flow.compression import Epoch
@@ -32,6 +31,19 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
+class _Bar(Progress):
+    """A bar with something above it."""
+
+    above: Callable[[], RenderableType | None] | None = None
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """What is above, and the bar."""
+        shown = None if self.above is None else self.above()
+        if shown is not None:
+            yield shown
+        yield self.make_tasks_table(self.tasks)
+
+
 class EpochProgress:
     """A bar over epochs with the stage before it; a line per stage where standard error is not a terminal."""
 
@@ -45,12 +57,22 @@ class EpochProgress:
             TimeElapsedColumn(),
             *self._more_columns(),
         )
-        self._bar = Progress(*columns, console=self._console, transient=True, disable=not self._console.is_terminal)
+        self._bar = _Bar(
+            *columns,
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+            refresh_per_second=4,
+        )
+        self._bar.above = self._above
         self._task: TaskID = self._bar.add_task("", total=None, state="")
 
-    @staticmethod
-    def _more_columns() -> tuple[TimeRemainingColumn, ...]:
+    def _more_columns(self) -> tuple[ProgressColumn, ...]:
         return ()
+
+    def _above(self) -> RenderableType | None:
+        """What is drawn above the bar."""
+        return None
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -112,44 +134,3 @@ class StudyProgress(EpochProgress):
         """A variant is through."""
         taken = "" if row.seconds is None else f" in {row.seconds:.0f} s"
         self.say(f"{row.name}: failed: {row.error}" if row.error else f"{row.name}: done{taken}")
-
-
-class SweepProgress(EpochProgress):
-    """A bar over the points of a sweep with the time left; a line at each tenth where nobody watches a terminal."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._tenth: int | None = None
-        self._stopped = False
-
-    def __enter__(self) -> Self:
-        """Start drawing, and remember Ctrl-C: a framework in the middle of something may swallow it."""
-        signal.signal(signal.SIGINT, self._stop)
-        return super().__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop drawing, whatever happened."""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        super().__exit__(kind, error, trace)
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of a signal handler
-        self._stopped = True
-        raise KeyboardInterrupt
-
-    @staticmethod
-    def _more_columns() -> tuple[TimeRemainingColumn, ...]:
-        return (TimeRemainingColumn(),)
-
-    def points(self, done: int, total: int) -> None:
-        """So many points are finished."""
-        if self._stopped:
-            raise KeyboardInterrupt
-        if self._tenth is None:
-            self._bar.reset(self._task, description="points", total=total, completed=done, state="")
-        self._bar.update(self._task, completed=done, total=total, state=f"{done}/{total}")
-        tenth = 10 * done // total
-        if not self._console.is_terminal and tenth != self._tenth:
-            self.say(f"{done} of {total} points")
-        self._tenth = tenth

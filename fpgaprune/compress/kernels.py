@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,20 @@ _PARAMETERS = {
     "pointwise_kernel": "pointwise_quantizer_internal",
     "recurrent_kernel": "recurrent_quantizer_internal",
 }
+
+
+class Weights(Protocol):
+    """What choosing among weights by magnitude needs to know of one array of them."""
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+
+    def values(self) -> NDArray[np.float64]:
+        """The stored weights, before any quantizer."""
+
+    def quantized(self) -> NDArray[np.float64]:
+        """The weights that are multiplied by, same shape."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,13 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.compress.kernels import Kernel
+from fpgaprune.compress.kernels import Kernel, Weights
 
 Mask = NDArray[np.bool_]
 
 
 def remove_smallest(
-    kernels: Sequence[Kernel], masks: Sequence[Mask], sparsity: float, layer_limit: float
+    kernels: Sequence[Weights], masks: Sequence[Mask], sparsity: float, layer_limit: float
 ) -> tuple[Mask, ...]:
     """Masks (True stays) under which `ceil(sparsity * weights)` weights over all kernels together are removed.
 

@@ -7,6 +7,7 @@ callback.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 from typing import Any
 
@@ -98,7 +99,7 @@ class Trainer:
         outputs = predict(model, tuple(a[:256] for a in as_tuple(data.validation_x)))
         self._targets = fitting_targets(outputs, data.y)
         self._validation_targets = fitting_targets(outputs, data.validation_y)
-        self._loss, self._judge = resolve_loss(loss, outputs, data.metric)
+        self._loss = resolve_loss(loss, outputs, data.metric)
         answers = () if data.lesson is None else data.lesson.answers
         self._lesson = distillation_loss(data.lesson, loss_label(loss), outputs) if data.lesson is not None else None
         with tensorflow.device("CPU"):
@@ -145,7 +146,7 @@ class Trainer:
 
     def score(self) -> Score:
         """The model's score on the validation samples."""
-        return self._judge(predict(self.model, self._data.validation_x), self._validation_targets)
+        return self._loss.judge(predict(self.model, self._data.validation_x), self._validation_targets)
 
     def snapshot(self) -> Snapshot:
         """All weights of the model, to go back to."""
@@ -172,7 +173,7 @@ class Trainer:
         targets = [tensorflow.gather(y, index) for y in self._y]
         with tensorflow.GradientTape() as tape:
             outputs = tensorflow.nest.flatten(self.model(inputs[0] if len(inputs) == 1 else inputs, training=True))
-            loss = sum(tensorflow.reduce_mean(self._loss(y, o)) for y, o in zip(targets, outputs, strict=True))
+            loss = sum(tensorflow.reduce_mean(self._loss.function(y, o)) for y, o in zip(targets, outputs, strict=True))
             if self._lesson is not None:
                 loss = self._lesson(loss, [tensorflow.gather(a, index) for a in self._answers], outputs)
             magnitudes = sum(tensorflow.reduce_sum(tensorflow.abs(kernel.variable)) for kernel in self.kernels)
@@ -188,13 +189,39 @@ class Trainer:
         return loss
 
 
-Judge = Callable[[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]], Score]
+Outputs = tuple[NDArray[Any], ...]
 
 
-def resolve_loss(
-    loss: Any, outputs: tuple[NDArray[Any], ...], metric: Metric | None = None
-) -> tuple[Callable[[Any, Any], Any], Judge]:
-    """The loss as a function of (targets, outputs), and the function that scores whole arrays with it.
+@dataclass(frozen=True)
+class Loss:
+    """A loss as a function of (targets, outputs), and the accuracy that goes with it where it is a classifier's."""
+
+    function: Callable[[Any, Any], Any]
+    label: str
+    logits: bool
+    metric: Metric | None = None
+
+    def judge(self, answers: Outputs, targets: Outputs) -> Score:
+        """The score of a model's answers, one array per output."""
+        each = [np.mean(np.asarray(self.function(y, o))) for y, o in zip(targets, answers, strict=True)]
+        score = Score(float(np.sum(each)), self.accuracy(answers, targets))
+        if self.metric is None or not score.finite:
+            return score
+        return replace(score, own=self.metric(answers, targets), own_name=self.metric.name)
+
+    def accuracy(self, answers: Outputs, targets: Outputs) -> float | None:
+        """The fraction that is right; None where the loss is not that of a classifier with one output."""
+        if len(answers) != 1 or "crossentropy" not in self.label:
+            return None
+        answer, target = answers[0], targets[0]
+        if "binary" in self.label:
+            return float(np.mean((answer > (0.0 if self.logits else 0.5)) == (target > 0.5)))
+        wanted = target.reshape(answer.shape[:-1]) if "sparse" in self.label else target.argmax(axis=-1)
+        return float(np.mean(answer.argmax(axis=-1) == wanted))
+
+
+def resolve_loss(loss: Any, outputs: Outputs, metric: Metric | None = None) -> Loss:
+    """The loss that a name or function stands for.
 
     Scores carry the `metric`, where one is given. A cross-entropy given by name is taken from logits when `outputs`,
     a few answers of the model, leave 0..1. Raises ConfigError for a name Keras does not know.
@@ -208,19 +235,8 @@ def resolve_loss(
     label = loss_label(loss)
     logits = any(((o < 0) | (o > 1)).any() for o in outputs)
     if isinstance(loss, str) and "crossentropy" in label and logits:
-        plain = function
-
-        def function(targets: Any, answers: Any) -> Any:
-            return plain(targets, answers, from_logits=True)
-
-    def judge(answers: tuple[NDArray[Any], ...], targets: tuple[NDArray[Any], ...]) -> Score:
-        each = [np.mean(np.asarray(function(y, o))) for y, o in zip(targets, answers, strict=True)]
-        score = Score(float(np.sum(each)), _accuracy(label, answers, targets, 0.0 if logits else 0.5))
-        if metric is None or not score.finite:
-            return score
-        return replace(score, own=metric(answers, targets), own_name=metric.name)
-
-    return function, judge
+        return Loss(partial(function, from_logits=True), label, logits, metric)
+    return Loss(function, label, logits, metric)
 
 
 def loss_label(loss: Any) -> str:
@@ -228,19 +244,7 @@ def loss_label(loss: Any) -> str:
     return str(loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", "")))
 
 
-def _accuracy(
-    label: str, outputs: tuple[NDArray[Any], ...], targets: tuple[NDArray[Any], ...], threshold: float
-) -> float | None:
-    if len(outputs) != 1 or "crossentropy" not in label:
-        return None
-    output, target = outputs[0], targets[0]
-    if "binary" in label:
-        return float(np.mean((output > threshold) == (target > 0.5)))
-    wanted = target.reshape(output.shape[:-1]) if "sparse" in label else target.argmax(axis=-1)
-    return float(np.mean(output.argmax(axis=-1) == wanted))
-
-
-def fitting_targets(outputs: tuple[NDArray[Any], ...], targets: Arrays) -> tuple[NDArray[Any], ...]:
+def fitting_targets(outputs: Outputs, targets: Arrays) -> Outputs:
     """Targets with a last axis added where the model's output has one of size one; floats become float32.
 
     Raises ConfigError when there are more or fewer targets than outputs.

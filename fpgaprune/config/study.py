@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fpgaprune.compress import LAYER_LIMIT, PruneConfig, config_type
+from fpgaprune.compress.stack import GridTraining
+from fpgaprune.config.cluster import ClusterFile, HTCondorFile, SlurmFile
 from fpgaprune.config.recipe import parse_strategy
 from fpgaprune.errors import ConfigError, unknown_choice
 
@@ -54,7 +56,9 @@ class _SweepFile(_Strict):
     strategy: list[str] = []
     reuse_factor: list[Annotated[int, Field(ge=1)]] = []
     layer_limit: Annotated[float, Field(gt=0, le=1)] = LAYER_LIMIT
+    synth: str | bool | None = None  # front, knee, all or a point's name; true: front
     model: str | None = None
+    training: Settings | None = None
     task: Settings = {}
     hardware: Settings = {}
 
@@ -67,6 +71,7 @@ class _StudyFile(_Strict):
     hardware: Settings
     variant: list[_VariantFile] = []
     sweep: _SweepFile | None = None
+    cluster: ClusterFile | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A grid over a trained model: a point for every combination of the axes, without training again.
+    """A grid over a model: a point for every combination of the axes, trained for it only with `training`.
 
     `bits` are those of every quantizer of the model, and of the types of what has none. `model` is a file of a
     trained model; None: the study's task trains one. `task` and `hardware` are in force for all points.
@@ -103,6 +108,8 @@ class Sweep:
     model: Path | None
     task: Mapping[str, Any]
     hardware: Hardware
+    training: GridTraining | None = None
+    synth: str | None = None  # which points are synthesized as well
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ class Study:
     variants: tuple[Variant, ...]
     sweep: Sweep | None = None
     task: Mapping[str, Any] = field(default_factory=dict)  # the settings before any variant's
+    cluster: ClusterFile | None = None
 
 
 def load_study(folder: Path) -> Study:
@@ -142,7 +150,7 @@ def load_study(folder: Path) -> Study:
     if not variants and sweep is None:
         message = f"{path} asks for nothing: it needs a [[variant]] for fpgaprune study, or a [sweep]"
         raise ConfigError(message)
-    return Study(folder, content.title, content.question, variants, sweep, content.task)
+    return Study(folder, content.title, content.question, variants, sweep, task=content.task, cluster=content.cluster)
 
 
 def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:
@@ -187,7 +195,26 @@ def _sweep(path: Path, study: _StudyFile, sweep: _SweepFile) -> Sweep:
         model=None if sweep.model is None else path.parent / sweep.model,
         task={**study.task, **sweep.task},
         hardware=hardware,
+        training=None if sweep.training is None else _training(path, sweep),
+        synth="front" if sweep.synth is True else sweep.synth or None,
     )
+
+
+def _training(path: Path, sweep: _SweepFile) -> GridTraining:
+    given = {"layer_limit": sweep.layer_limit, **(sweep.training or {})}
+    known = [field.name for field in fields(GridTraining)]
+    where = f"{path}, [sweep.training]"
+    for name in given:
+        if name not in known:
+            message = f"{where}: {unknown_choice('key', name, known)}"
+            raise ConfigError(message)
+    try:
+        return TypeAdapter(GridTraining).validate_python(given)
+    except ValidationError as error:
+        raise ConfigError(_complaint(where, error)) from error
+    except ConfigError as error:
+        message = f"{where}: {error}"
+        raise ConfigError(message) from error
 
 
 def _strategy(path: Path, name: str) -> str:
@@ -210,4 +237,10 @@ def _complaint(where: object, error: ValidationError) -> str:
     return f"{where}: {place}: {first['msg'].lower()} (given: {first['input']!r})"
 
 
-_TABLES: dict[object, type[_Strict]] = {"variant": _VariantFile, "sweep": _SweepFile}
+_TABLES: dict[object, type[BaseModel]] = {
+    "variant": _VariantFile,
+    "sweep": _SweepFile,
+    "cluster": ClusterFile,
+    "slurm": SlurmFile,
+    "htcondor": HTCondorFile,
+}

@@ -189,8 +189,7 @@ def score_model(model: Any, dataset: Dataset, loss: str) -> Score:
     """The model's score on the test part of the data, or on all of it where there is none."""
     x, y = dataset.judged_by
     outputs = predict(model, x)
-    _, judge = resolve_loss(loss, outputs, dataset.metric)
-    return judge(outputs, fitting_targets(outputs, y))
+    return resolve_loss(loss, outputs, dataset.metric).judge(outputs, fitting_targets(outputs, y))
 
 
 def estimate_model(model: Any, settings: GenerateSettings, inputs: InputSet) -> Estimate:

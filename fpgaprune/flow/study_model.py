@@ -61,6 +61,14 @@ def trained_model(
     return path
 
 
+def initial_model(folder: Path, task: Task, settings: Mapping[str, Any], output: Path) -> Path:
+    """The file of the study's model as it is built, not trained, in `output`."""
+    path = output / "trained" / f"initial_{digest_of_task(folder, settings)[:16]}.h5"
+    if not path.is_file():
+        save_model(called(task.build_model, settings), path, keep=True)
+    return path
+
+
 def save_model(model: Any, path: Path, *, keep: bool = False) -> None:
     """Write beside and rename: a file that is there is whole. `keep`: one that another process left stays."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from fpgaprune.read.model import load_model
 from fpgaprune.results import Estimate, Expected
 from fpgaprune.results.sweep import PointResult, Recipe
 from fpgaprune.sweep.grid import Planned
+from fpgaprune.sweep.training import network_file, trained_weights
 
 _COPY_SAMPLES = 16
 
@@ -35,6 +36,8 @@ class Job:
     folder: Path
     model: Path
     sweep: Sweep
+    trained: Path | None = None  # the folder of trained networks, where the grid is a trained one
+    common: str = ""  # what all of them hang on
 
 
 @dataclass
@@ -104,8 +107,13 @@ class Evaluation:
         key = (recipe.bits if self.has_widths else None, recipe.sparsity)
         if self._prepared is None or self._prepared.key != key:
             model, weights = self._requantized(recipe.bits)
-            model.set_weights(weights)
-            prune_smallest(model, recipe.sparsity, self.job.sweep.layer_limit)
+            if self.job.sweep.training is None or self.job.trained is None:
+                model.set_weights(weights)
+                prune_smallest(model, recipe.sparsity, self.job.sweep.layer_limit)
+            else:
+                job = self.job
+                path = network_file(self.job.trained, job.common, job.sweep, recipe, widths=self.has_widths)
+                model.set_weights(trained_weights(path))
             self._prepared = _Prepared(key, model, observe_model(model, self.inputs))
         return self._prepared
 

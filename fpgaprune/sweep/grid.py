@@ -45,8 +45,20 @@ def recipes(sweep: Sweep) -> tuple[Recipe, ...]:
 
 
 def planned(study: Study, sweep: Sweep, model: Path, data: StudyData) -> tuple[Planned, ...]:
-    """The grid with digests over recipe, hardware, model, data, the study's code and the versions used."""
-    common = digest_of(
+    """The grid with digests over recipe, hardware, model, data, the study's code and the versions used.
+
+    A trained point hangs on its training too, and on the sparsities that its network has passed before.
+    """
+    common = common_digest(study, sweep, model, data)
+    if sweep.training is None:
+        return tuple(Planned(recipe, digest_of(common, asdict(recipe))) for recipe in recipes(sweep))
+    passed = {value: [s for s in sweep.sparsity if s <= value] for value in sweep.sparsity}
+    return tuple(Planned(r, digest_of(common, asdict(r), passed[r.sparsity])) for r in recipes(sweep))
+
+
+def common_digest(study: Study, sweep: Sweep, model: Path, data: StudyData) -> str:
+    """What all points of a sweep hang on."""
+    parts = (
         digest_of_task(study.folder, sweep.task),
         sha256(model.read_bytes()).hexdigest(),
         digest_of_data(data),
@@ -54,7 +66,18 @@ def planned(study: Study, sweep: Sweep, model: Path, data: StudyData) -> tuple[P
         sweep.layer_limit,
         versions(),
     )
-    return tuple(Planned(recipe, digest_of(common, asdict(recipe))) for recipe in recipes(sweep))
+    return digest_of(*parts) if sweep.training is None else digest_of(*parts, digest_of_training(data), sweep.training)
+
+
+def digest_of_training(data: StudyData) -> str:
+    """SHA-256 over what networks are trained on and chosen by."""
+    state = sha256()
+    training = data.training
+    for arrays in (training.x, training.y, training.validation_x, training.validation_y):
+        for array in arrays if isinstance(arrays, tuple) else (arrays,):
+            state.update(f"{array.dtype.str}{array.shape}".encode())
+            state.update(np.ascontiguousarray(array).tobytes())
+    return state.hexdigest()
 
 
 def digest_of_data(data: StudyData) -> str:

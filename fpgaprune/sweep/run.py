@@ -1,7 +1,7 @@
 """A sweep from its TOML to its result: what is missing is computed, what is there is read."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,12 +10,14 @@ from typing import Protocol
 from fpgaprune.config.study import Study, Sweep, load_study
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, unknown_choice
-from fpgaprune.flow.study_model import called, trained_model
+from fpgaprune.flow.study_model import called, initial_model, trained_model
 from fpgaprune.flow.study_task import StudyData, load_task
 from fpgaprune.results.sweep import PointResult, SweepResult
+from fpgaprune.sweep.choice import Choice, InOrder, Method, Search
 from fpgaprune.sweep.evaluate import Evaluation, Job
-from fpgaprune.sweep.grid import Planned, planned, sweep_of
+from fpgaprune.sweep.grid import Planned, common_digest, planned, sweep_of
 from fpgaprune.sweep.store import Store, open_store
+from fpgaprune.sweep.training import train_networks
 from fpgaprune.sweep.workers import Computation, Inline, Workers
 
 STORE = "study.db"
@@ -35,6 +37,9 @@ class Watcher(Protocol):
     def points(self, done: int, total: int) -> None:
         """So many points are finished."""
 
+    def point(self, result: PointResult) -> None:
+        """This point is, or was already."""
+
 
 @dataclass(frozen=True, eq=False)
 class Opened:
@@ -46,19 +51,24 @@ class Opened:
     model: Path
     points: tuple[Planned, ...]
     url: str
+    trained: Path | None = None
 
     @property
     def job(self) -> Job:
         """What all points share."""
-        return Job(self.study.folder, self.model, self.sweep)
+        folder, model = self.study.folder.resolve(), self.model.resolve()
+        if self.sweep.training is None or self.trained is None:
+            return Job(folder, model, self.sweep)
+        common = common_digest(self.study, self.sweep, model, self.data)
+        return Job(folder, model, self.sweep, self.trained.resolve(), common)
 
     @property
     def name(self) -> str:
         """The study's name in the store."""
         return self.study.folder.resolve().name
 
-    def result(self, found: Sequence[PointResult]) -> SweepResult:
-        """The finished points as the sweep's result."""
+    def result(self, found: Sequence[PointResult], total: int | None = None) -> SweepResult:
+        """The finished points as the sweep's result, of `total` that there are to be (the whole grid)."""
         device = find_device(self.sweep.hardware.part)
         return SweepResult(
             title=self.study.title,
@@ -67,7 +77,7 @@ class Opened:
             available_dsp=device.available.dsp,
             available_lut=device.available.lut,
             points=tuple(found),
-            total=len(self.points),
+            total=len(self.points) if total is None else total,
         )
 
 
@@ -82,7 +92,9 @@ def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None
     if sweep.model is not None and not sweep.model.is_file():
         message = f"the trained model {sweep.model} that [sweep] names is not there; without `model` it is trained"
         raise ConfigError(message)
-    model = sweep.model or trained_model(
+    fresh = sweep.training is not None and sweep.training.start == "initial" and sweep.model is None
+    model = sweep.model or (initial_model(folder, task, sweep.task, output) if fresh else None)
+    model = model or trained_model(
         folder,
         task,
         sweep.task,
@@ -92,7 +104,15 @@ def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None
         on_epoch=lambda done, total, metric: watcher.epoch(done, total, f"validation {metric:.3f}"),
     )
     url = storage or f"sqlite:///{(output / STORE).resolve()}"
-    return Opened(study, sweep, data, model, planned(study, sweep, model, data), url)
+    return Opened(study, sweep, data, model, planned(study, sweep, model, data), url, output / "trained")
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A search instead of the whole grid: how, and how many points of the grid there are to be in the end."""
+
+    method: Method
+    trials: int = 100
 
 
 def run_sweep(
@@ -101,28 +121,46 @@ def run_sweep(
     *,
     jobs: int = 1,
     retry_failed: bool = False,
+    search: Searched | None = None,
     computation: Computation | None = None,
 ) -> SweepResult:
     """Compute the points that are missing, `jobs` at a time or by `computation`; the result holds all.
 
-    A point that fails is a record with its reason. Points that another sweep of the same study is computing are waited
-    for, and taken over if it dies. Raises ToolError where the store or the workers fail; what was finished stays.
+    With `search` a sampler chooses among the points of the grid, until so many are there. A point that fails is a
+    record with its reason. Points that another sweep of the same study is computing are waited for, and taken over if
+    it dies. Raises ToolError where the store or the workers fail; what was finished stays.
     """
     if jobs < 1:
         message = f"a sweep needs 1 worker process or more, not {jobs}"
         raise ConfigError(message)
+    if search is not None and search.trials < 1:
+        message = f"a search needs 1 trial or more, not {search.trials}"
+        raise ConfigError(message)
+    choice: Choice = InOrder() if search is None else Search(search.method, opened.points)
+    wanted = len(opened.points) if search is None else min(search.trials, len(opened.points))
     with open_store(opened.url, opened.name) as store:
         store.release_dead()
         if retry_failed:
-            store.reopen_failed()
+            store.reopen_failed(opened.points)
         found = store.results(opened.points)
-        watcher.points(len(found), len(opened.points))
-        missing = len(opened.points) - len(found)
-        if missing:
+        for result in found:
+            watcher.point(result)
+        watcher.points(len(found), max(wanted, len(found)))
+        missing = wanted - len(found)
+        if missing > 0:
+            _train(opened, found, watcher)
             with computation or _local(opened, min(jobs, missing)) as work:
-                _compute(opened, store, work, watcher)
+                _compute(_Running(opened, store, work, watcher, choice, wanted))
             found = store.results(opened.points)
-    return opened.result(found)
+    return opened.result(found, max(wanted, len(found)))
+
+
+def _train(opened: Opened, found: Sequence[PointResult], watcher: Watcher) -> None:
+    """A trained grid's networks, as far as points are missing."""
+    job, done = opened.job, {point.digest for point in found}
+    if job.trained is not None:
+        points = [point for point in opened.points if point.digest not in done]
+        train_networks(job.trained, job.model, job.common, job.sweep, opened.data, points, watcher)
 
 
 def read_sweep(opened: Opened) -> SweepResult:
@@ -149,26 +187,33 @@ def _local(opened: Opened, jobs: int) -> Computation:
     return Inline(opened.job, opened.data) if jobs == 1 else Workers(opened.job, jobs)
 
 
-def _compute(opened: Opened, store: Store, work: Computation, watcher: Watcher) -> None:
-    shown = time.monotonic()
+@dataclass(frozen=True, slots=True)
+class _Running:
+    opened: Opened
+    store: Store
+    work: Computation
+    watcher: Watcher
+    choice: Choice
+    wanted: int
+
+
+def _compute(now: _Running) -> None:
+    store, points, shown = now.store, now.opened.points, time.monotonic()
     while True:
         rows = store.rows()
-        open_points = [point for point in opened.points if point.digest not in rows]
-        claims = _claims(store, open_points)
-        done = sum(1 for point in opened.points if point.digest in rows and rows[point.digest].state != "claimed")
-        watcher.points(done, len(opened.points))
-        if done == len(opened.points):
+        done = sum(1 for point in points if point.digest in rows and rows[point.digest].state != "claimed")
+        now.watcher.points(done, now.wanted)
+        if done >= now.wanted:
             return
-        for result in work.results(partial(next, claims, None)):
+        claimed = False
+        for result in now.work.results(partial(next, now.choice.claims(store, points, now.wanted), None)):
+            claimed = True
             done += store.finish(result)
-            watcher.points(done, len(opened.points))
+            now.choice.tell(result)
+            now.watcher.point(result)
+            now.watcher.points(min(done, now.wanted), now.wanted)
             if time.monotonic() - shown > _SHOW_S:
                 store.publish()
                 shown = time.monotonic()
-        if not open_points and not store.release_dead():
+        if not claimed and not store.release_dead():
             time.sleep(_LOOK_S)
-
-
-def _claims(store: Store, points: Sequence[Planned]) -> Iterator[Planned]:
-    """The points that this sweep got; each is claimed only when it is asked for."""
-    return (point for point in points if store.claim(point))

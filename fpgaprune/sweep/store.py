@@ -10,24 +10,21 @@ import os
 import socket
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 from uuid import uuid4
 
-from fpgaprune.design import Strategy
-from fpgaprune.errors import DependencyError, ToolError
+from fpgaprune.errors import ToolError
 from fpgaprune.results.sweep import PointResult
+from fpgaprune.sweep.database import again, open_database, sentences
 from fpgaprune.sweep.grid import Planned
+from fpgaprune.sweep.trials import optuna_study, trial_of
 
 BEAT_S: Final = 15.0  # between two signs of life
-_TRIES: Final = 4
 SILENT_S: Final = 120.0  # after which a sweep counts as dead; at once where its process is seen to be gone
-_STRATEGIES: Final = tuple(strategy.value for strategy in Strategy)
 _CLAIMED, _COMPLETE, _FAILED = "claimed", "complete", "failed"
 
 
@@ -54,7 +51,7 @@ class Store:
 
     def __enter__(self) -> Self:
         """Announce this sweep."""
-        with _sentences(), self.engine.begin() as link:
+        with sentences(), self.engine.begin() as link:
             link.execute(self.sweeps.insert().values(owner=self.owner, beat=time.time()))
         threading.Thread(target=self._beats, daemon=True).start()
         return self
@@ -66,7 +63,7 @@ class Store:
         self._closing.set()
         mine = self.points.c.owner == self.owner
         try:
-            with _sentences():
+            with sentences():
                 with self.engine.begin() as link:
                     link.execute(self.points.delete().where(mine, self.points.c.state == _CLAIMED))
                 self.publish()
@@ -82,13 +79,13 @@ class Store:
         """All rows of the study by digest."""
         columns = self.points.c
         query = self.points.select().where(columns.study == self.name)
-        with _sentences(), self.engine.connect() as link:
+        with sentences(), self.engine.connect() as link:
             found = link.execute(query).all()
         return {row.digest: Stored(row.state, row.owner, json.loads(row.record)) for row in found}
 
-    def results(self, planned: Iterable[Planned]) -> tuple[PointResult, ...]:
-        """The finished ones among the planned points, in their order."""
-        rows = self.rows()
+    def results(self, planned: Iterable[Planned], rows: Mapping[str, Stored] | None = None) -> tuple[PointResult, ...]:
+        """The finished ones among the planned points, in their order, now or in `rows`."""
+        rows = self.rows() if rows is None else rows
         finished = ((point, rows.get(point.digest)) for point in planned)
         return tuple(
             PointResult.from_facts(point.recipe, row.record)
@@ -102,31 +99,32 @@ class Store:
 
         fresh = {"study": self.name, "digest": point.digest, "state": _CLAIMED, "owner": self.owner}
         try:
-            with _sentences(), self.engine.begin() as link:
+            with sentences(), self.engine.begin() as link:
                 link.execute(self.points.insert().values(**fresh, record="{}", published=0))
         except sqlalchemy.exc.IntegrityError:
             return False
         return True
 
-    def reopen_failed(self) -> int:
-        """Turn failed points into unclaimed ones again; how many."""
-        failed = [digest for digest, row in self.rows().items() if row.state == _FAILED]
+    def reopen_failed(self, planned: Iterable[Planned]) -> int:
+        """Turn the failed ones among the planned points into unclaimed ones again; how many."""
+        rows = self.rows()
+        failed = [point.digest for point in planned if point.digest in rows and rows[point.digest].state == _FAILED]
         self.publish()
         columns = self.points.c
         for digest in failed:
-            with _sentences(), self.engine.begin() as link:
+            with sentences(), self.engine.begin() as link:
                 where = (columns.study == self.name, columns.digest == digest, columns.state == _FAILED)
                 link.execute(self.points.delete().where(*where))
         return len(failed)
 
     def release_dead(self) -> int:
         """Give up the claims of sweeps that are dead, and adopt what they did not show to Optuna; how many."""
-        with _sentences(), self.engine.connect() as link:
+        with sentences(), self.engine.connect() as link:
             beats = {row.owner: row.beat for row in link.execute(self.sweeps.select())}
         dead = [owner for owner, beat in beats.items() if owner != self.owner and not _lives(owner, beat)]
         released, columns = 0, self.points.c
         for owner in dead:
-            with _sentences(), self.engine.begin() as link:
+            with sentences(), self.engine.begin() as link:
                 claims = self.points.delete().where(columns.owner == owner, columns.state == _CLAIMED)
                 released += link.execute(claims).rowcount
                 adopted = self.points.update().where(columns.owner == owner, columns.published == 0)
@@ -141,7 +139,7 @@ class Store:
         columns = self.points.c
         mine = (columns.study == self.name, columns.digest == result.digest, columns.owner == self.owner)
         values = {"state": _COMPLETE if result.is_complete else _FAILED, "record": record_of(result)}
-        with _sentences(), self.engine.begin() as link:
+        with sentences(), self.engine.begin() as link:
             done = link.execute(self.points.update().where(*mine, columns.state == _CLAIMED).values(**values))
             return bool(done.rowcount == 1)
 
@@ -150,11 +148,11 @@ class Store:
         columns = self.points.c
         mine = (columns.study == self.name, columns.owner == self.owner)
         waiting = self.points.select().where(*mine, columns.published == 0, columns.state != _CLAIMED)
-        with _sentences(), self.engine.connect() as link:
+        with sentences(), self.engine.connect() as link:
             rows = link.execute(waiting).all()
         for row in rows:
-            with _sentences():
-                self.study.add_trial(_trial(json.loads(row.record), row.digest))
+            with sentences():
+                self.study.add_trial(trial_of(json.loads(row.record), row.digest))
                 with self.engine.begin() as link:
                     shown = self.points.update().where(*mine, columns.digest == row.digest)
                     link.execute(shown.values(published=1))
@@ -165,9 +163,9 @@ class Store:
         shown = [trial.user_attrs.get("facts") for trial in self.study.get_trials(deepcopy=False)]
         known, columns = {json.dumps(facts) for facts in shown}, self.points.c
         query = self.points.select().where(columns.owner == self.owner, columns.published == 0)
-        with _sentences(), self.engine.connect() as link:
+        with sentences(), self.engine.connect() as link:
             waiting = link.execute(query).all()
-        with _sentences(), self.engine.begin() as link:
+        with sentences(), self.engine.begin() as link:
             for row in waiting:
                 if json.dumps(json.loads(row.record)) in known:
                     link.execute(self.points.update().where(columns.digest == row.digest).values(published=1))
@@ -175,7 +173,7 @@ class Store:
     def _beats(self) -> None:
         while not self._closing.wait(BEAT_S):
             try:
-                with _sentences(), self.engine.begin() as link:
+                with sentences(), self.engine.begin() as link:
                     link.execute(self.sweeps.update().where(self.sweeps.c.owner == self.owner).values(beat=time.time()))
             except ToolError:  # a sign of life may be late; the next one comes soon
                 continue
@@ -184,22 +182,13 @@ class Store:
 def open_store(url: str, name: str) -> Store:
     """The store of the study `name` in the database at `url` (`sqlite:///points.db`, `postgresql://...`).
 
-    Raises DependencyError without Optuna, ToolError where the database cannot be opened.
+    Raises what `open_database` does.
     """
-    try:
-        import optuna  # noqa: PLC0415 - optional, and slow to import
-        import sqlalchemy as sql  # noqa: PLC0415
-    except ImportError as error:
-        message = f"sweeps need Optuna ({error}); install it with: pip install 'fpgaprune[sweep]'"
-        raise DependencyError(message) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with _sentences():
-        keywords = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {}
-        storage = _again(partial(optuna.storages.RDBStorage, url, engine_kwargs=keywords))
-        if url.startswith("sqlite"):
-            sql.event.listen(storage.engine, "connect", _write_ahead)
-            storage.engine.dispose()  # connections from before do not know it
-        study = _again(partial(_optuna_study, storage, name))
+    storage = open_database(url)
+    import sqlalchemy as sql  # noqa: PLC0415 - comes with Optuna, which is optional
+
+    with sentences():
+        study = again(partial(optuna_study, storage, name))
         tables = sql.MetaData()
         points = sql.Table(
             "fpgaprune_points",
@@ -217,65 +206,13 @@ def open_store(url: str, name: str) -> Store:
             sql.Column("owner", sql.String(300), primary_key=True),
             sql.Column("beat", sql.Float, nullable=False),
         )
-        _again(partial(tables.create_all, storage.engine))
+        again(partial(tables.create_all, storage.engine))
     return Store(storage.engine, points, sweeps, study, name)
 
 
 def record_of(result: PointResult) -> str:
     """A finished point as the text that the store keeps."""
     return json.dumps({**result.facts(), "recipe": asdict(result.recipe)})
-
-
-def _write_ahead(link: Any, _: Any) -> None:
-    """SQLite with a write-ahead log: a killed process loses nothing, and commits need not wait for the disk."""
-    link.execute("PRAGMA journal_mode=WAL")
-    link.execute("PRAGMA synchronous=NORMAL")
-
-
-def _optuna_study(storage: Any, name: str) -> Any:
-    import optuna  # noqa: PLC0415
-
-    study = optuna.create_study(
-        storage=storage, study_name=name, directions=["maximize", "minimize", "minimize"], load_if_exists=True
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study.set_metric_names(["score", "dsp", "lut"])
-    return study
-
-
-def _again(create: Callable[[], Any]) -> Any:
-    """Two processes that create the same tables at once: one of them finds them there another time."""
-    import optuna  # noqa: PLC0415
-    import sqlalchemy  # noqa: PLC0415
-
-    for _ in range(_TRIES):
-        with suppress(sqlalchemy.exc.DBAPIError, optuna.exceptions.StorageInternalError):
-            return create()
-        time.sleep(0.5)
-    return create()
-
-
-def _trial(facts: Mapping[str, Any], digest: str) -> Any:
-    import optuna  # noqa: PLC0415
-
-    recipe = facts["recipe"]
-    spaces = optuna.distributions
-    known = {
-        "bits": spaces.IntDistribution(1, 64),
-        "sparsity": spaces.FloatDistribution(0.0, 1.0),
-        "strategy": spaces.CategoricalDistribution(_STRATEGIES),
-        "reuse_factor": spaces.IntDistribution(1, 1 << 20),
-    }
-    values = [facts.get("score"), facts.get("dsp_high"), facts.get("lut")]
-    whole = None not in values
-    return optuna.trial.create_trial(
-        state=optuna.trial.TrialState.COMPLETE if whole else optuna.trial.TrialState.FAIL,
-        values=[float(value) for value in values if value is not None] if whole else None,
-        params=recipe,
-        distributions=known,
-        user_attrs={"digest": digest, "facts": dict(facts)},
-    )
 
 
 def _lives(owner: str, beat: float) -> bool:
@@ -288,19 +225,3 @@ def _lives(owner: str, beat: float) -> bool:
         except PermissionError:
             pass
     return time.time() - beat < SILENT_S
-
-
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """What a database refuses, as one sentence."""
-    import optuna  # noqa: PLC0415
-    import sqlalchemy  # noqa: PLC0415
-
-    try:
-        yield
-    except sqlalchemy.exc.IntegrityError:
-        raise
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        cause = getattr(error, "orig", None) or error.__cause__ or error
-        message = f"the study store refuses: {cause}; finished points are safe, the same command goes on from them"
-        raise ToolError(message) from error

@@ -1,0 +1,105 @@
+"""How a sweep goes on, on standard error: points, time left, and the best of what is found so far."""
+
+import signal
+import time
+from types import FrameType, TracebackType
+from typing import Self
+
+from rich.console import RenderableType
+from rich.progress import ProgressColumn, TimeRemainingColumn
+from rich.table import Table
+
+from fpgaprune.cli.progress import EpochProgress
+from fpgaprune.results.sweep import PointResult, pareto_front
+
+_ROWS = 8  # of the front so far that are shown while it grows
+_COLUMNS = ("score", "DSPs", "LUTs", "latency cycles")
+
+
+class SweepProgress(EpochProgress):
+    """A bar over the points of a sweep with the time left, the front so far above it.
+
+    Where nobody watches a terminal, a line at each tenth.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tenth: int | None = None
+        self._stopped = False
+        self._failed = 0
+        self._front: tuple[PointResult, ...] = ()
+        self._began: tuple[float, int] = (0.0, 0)  # when counting began, and how many points were there already
+
+    def __enter__(self) -> Self:
+        """Start drawing, and remember Ctrl-C: a framework in the middle of something may swallow it."""
+        signal.signal(signal.SIGINT, self._stop)
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing, whatever happened."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        super().__exit__(kind, error, trace)
+
+    def points(self, done: int, total: int) -> None:
+        """So many points are finished."""
+        if self._stopped:
+            raise KeyboardInterrupt
+        if self._tenth is None:
+            self._began = (time.monotonic(), done)
+            self._bar.reset(self._task, description="points", total=total, completed=done, state="")
+        failed = f", {self._failed} failed" if self._failed else ""
+        self._bar.update(self._task, completed=done, total=total, state=f"{done}/{total}{failed}")
+        tenth = 10 * done // total
+        if not self.drawn and tenth != self._tenth:
+            self.say(f"{done} of {total} points{failed}{self._left(done, total)}")
+        self._tenth = tenth
+
+    def point(self, result: PointResult) -> None:
+        """One more for the front, or one that failed: the reason is said at once."""
+        if result.is_complete:
+            self._front = pareto_front((*self._front, result))
+            return
+        self._failed += 1
+        if self._tenth is not None and self._failed <= _ROWS:
+            self.say(f"{result.recipe.name} failed: {result.error}")
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of a signal handler
+        self._stopped = True
+        raise KeyboardInterrupt
+
+    def _more_columns(self) -> tuple[ProgressColumn, ...]:
+        return (TimeRemainingColumn(),)
+
+    def _left(self, done: int, total: int) -> str:
+        began, before = self._began
+        if done <= before or done >= total:
+            return ""
+        seconds = (time.monotonic() - began) / (done - before) * (total - done)
+        return f", about {_duration(seconds)} left"
+
+    def _above(self) -> RenderableType | None:
+        if not self._front:
+            return None
+        table = Table("best so far", box=None, header_style="dim", pad_edge=False)
+        for column in _COLUMNS:
+            table.add_column(column, justify="right")
+        for point in _spread(self._front):
+            numbers = (point.dsp_high, point.lut, point.latency_cycles)
+            table.add_row(point.recipe.name, f"{point.score:.4f}", *("–" if n is None else str(n) for n in numbers))
+        return table
+
+
+def _spread(front: tuple[PointResult, ...]) -> tuple[PointResult, ...]:
+    """At most `_ROWS` of the front, from cheap to dear, the first and the last among them."""
+    if len(front) <= _ROWS:
+        return front
+    return tuple(front[round(row * (len(front) - 1) / (_ROWS - 1))] for row in range(_ROWS))
+
+
+def _duration(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 100:
+        return f"{max(whole, 1)} s"
+    return f"{whole / 60:.0f} min" if whole < 100 * 60 else f"{whole / 3600:.1f} h"
