@@ -106,6 +106,22 @@ def test_a_stale_report_is_called_stale_and_no_error_of_the_model(report: Synthe
     assert "the report is stale" in comparison_sheet(comparison).summary[0]
 
 
+def test_a_top_that_wraps_the_network_is_not_held_against_its_estimate() -> None:
+    inner = _report()
+    wrapper = ModuleReport("net_axi", Resources(7, 900, 800, 4, 0), 60, 60, instances=("net",))
+    report = _report(top="net_axi", used=wrapper.used, latency_cycles=60, ii=60, modules=(wrapper, *inner.modules))
+    network = replace(_network(), name="net")
+    comparison = _compare(report, network=network)
+    assert comparison.verdict is Verdict.AGREES
+    assert (comparison.total.reported, comparison.total.module) == (5, "net")
+    assert comparison.total.reported_by("lut", Stage.CSYNTH) == 210
+    # The module of the network says nothing of its cycles here, and the wrapper's are not its own.
+    assert comparison.total.reported_by("latency_cycles", Stage.CSYNTH) is None
+    assert any("adds 2 DSPs, 690 LUTs" in reason for reason in comparison.reasons)
+    other = _compare(report, network=replace(network, name="another"))
+    assert other.total.reported == 7
+
+
 def test_a_disagreement_names_the_layer_and_its_rule() -> None:
     report = _foreign_module(MODULE, used=Resources(9, 200, 100, 0, 0))
     comparison = _compare(report)

@@ -18,7 +18,7 @@ from fpgaprune.read.report.cells import count, date, version
 from fpgaprune.read.report.lines import read_lines
 from fpgaprune.results import ModuleReport, Resources, Stage, SynthesisReport
 
-_FIELD: Final = re.compile(r"\| (Tool Version|Date|Command|Design|Device|Speed File|Design State)\s*: (.*?)\s*\|?$")
+_FIELD: Final = re.compile(r"\| (Tool Version|Date|Command|Design|Device|Speed File|Design State) *: (.*)$")
 _HEADING: Final = re.compile(r"(\d+(?:\.\d+)?)\.? (\S.*)$")
 _FIELD_LINES: Final = 60
 _LUT: Final = ("Slice LUTs", "CLB LUTs")
@@ -55,7 +55,7 @@ def is_vivado(lines: Sequence[str]) -> bool:
 
 def read_header(path: Path, lines: Sequence[str]) -> Header:
     """The fields between the first two rules of a Vivado report, and its title."""
-    facts = {found[1]: found[2] for line in lines[:_FIELD_LINES] if (found := _FIELD.match(line))}
+    facts = {found[1]: found[2] for line in lines[:_FIELD_LINES] if (found := _FIELD.match(line.rstrip(" |")))}
     missing = [name for name in ("Tool Version", "Design", "Design State") if not facts.get(name)]
     if missing:
         message = f"{path}, line 1: the report of Vivado does not say its {missing[0]!r}: damaged or foreign"
@@ -206,8 +206,13 @@ class _Sites:
 
     @property
     def found(self) -> bool:
-        """Whether there is a table of LUTs."""
-        return any(name in self._rows for name in _LUT)
+        """Whether there are tables of sites. Raises ReportError where some are and the ones that count are not."""
+        kinds = {"LUTs": _LUT, "registers": _FF, "DSPs": _DSP, "block RAM": ("Block RAM Tile",)}
+        missing = [kind for kind, names in kinds.items() if not any(name in self._rows for name in names)]
+        if self._rows and missing:
+            message = f"{self._path}: the utilization tables have no row for {' and '.join(missing)}: damaged"
+            raise ReportError(message)
+        return not missing
 
     def _whole(self, text: str, line: int) -> int:
         return count(text, f"{self._path}, line {line}") or 0

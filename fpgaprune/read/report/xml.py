@@ -10,6 +10,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from fpgaprune.errors import ReportError
+from fpgaprune.read.report.agreement import check_depth, check_shares, check_time, check_top
 from fpgaprune.read.report.cells import count, operand_widths, period_ns, version
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
@@ -61,6 +62,7 @@ def read_xml(path: Path) -> XmlReport:
         missing = "TopModelName" if report.top is None else "AreaEstimates"
         message = f"{path}: not a C-synthesis report of Vivado HLS or Vitis HLS: it has no {missing}"
         raise ReportError(message)
+    check_top(report.top, report.used, report.modules, str(path))
     return report
 
 
@@ -90,12 +92,8 @@ def _take(report: XmlReport, section: Element) -> None:
             unit = (_text(section, "unit") or "ns").lower()
             report.clock_ns = period_ns(_text(section, "TargetClockPeriod"), _where(report, "TargetClockPeriod"), unit)
         case "PerformanceEstimates":
+            report.clock_estimated_ns = _reached(report, section)
             report.latency_min_cycles, report.latency_cycles, report.ii = _latency(report, section)
-            timing = section.find("SummaryOfTimingAnalysis")
-            if timing is not None:
-                unit = (_text(timing, "unit") or "ns").lower()
-                where = _where(report, "EstimatedClockPeriod")
-                report.clock_estimated_ns = period_ns(_text(timing, "EstimatedClockPeriod"), where, unit)
         case "AreaEstimates":
             _take_area(report, section)
         case "RTLDesignHierarchy":
@@ -133,9 +131,13 @@ def _module(report: XmlReport, section: Element) -> ModuleReport:
     resources = section.find("AreaEstimates/Resources")
     performance = section.find("PerformanceEstimates")
     least, latency, ii = (None, None, None) if performance is None else _latency(report, performance)
+    used = Resources() if resources is None else _resources(report, resources)
+    name = _text(section, "Name") or ""
+    if resources is not None:
+        check_shares(resources, used, _where(report, f"Module {name[:60]}"))
     return ModuleReport(
-        name=_text(section, "Name") or "",
-        used=Resources() if resources is None else _resources(report, resources),
+        name=name,
+        used=used,
         latency_cycles=latency,
         ii=ii,
         multipliers=tuple(_multipliers(report, section)),
@@ -151,6 +153,14 @@ def _multipliers(report: XmlReport, section: Element) -> Iterator[MultiplyOperat
             yield MultiplyOperator(name, *operand_widths(name), dsp=count(node.get("DSP"), _where(report, name)))
 
 
+def _reached(report: XmlReport, section: Element) -> float | None:
+    timing = section.find("SummaryOfTimingAnalysis")
+    if timing is None:
+        return None
+    unit = (_text(timing, "unit") or "ns").lower()
+    return period_ns(_text(timing, "EstimatedClockPeriod"), _where(report, "EstimatedClockPeriod"), unit)
+
+
 def _latency(report: XmlReport, section: Element) -> tuple[int | None, int | None, int | None]:
     """Least and most cycles of latency, most cycles between two inputs."""
     summary = section.find("SummaryOfOverallLatency")
@@ -162,6 +172,11 @@ def _latency(report: XmlReport, section: Element) -> tuple[int | None, int | Non
     if least is not None and most is not None and least > most:
         message = f"{where}: more cycles at best than at worst: damaged"
         raise ReportError(message)
+    periods = report.clock_ns, _reached(report, section)
+    for case, cycles in (("Best", least), ("Worst", most)):
+        if (said := _text(summary, f"{case}-caseRealTimeLatency")) is not None:
+            check_time(said, cycles, periods, where)
+    check_depth(summary, most, where)
     return least, most, _cycles(interval, where)
 
 
