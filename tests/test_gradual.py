@@ -9,9 +9,9 @@ from contracts.pruning import PruningContract, dense_model, ring_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpgaprune.compress import Blocks, NofM, Polynomial, PruneConfig, config_type, prune
+from fpgaprune.compress import Blocks, Lanes, NofM, Polynomial, PruneConfig, config_type, prune
 from fpgaprune.compress.kernels import find_kernels
-from fpgaprune.compress.masks import keep_n_of_m, remove_smallest_blocks
+from fpgaprune.compress.masks import blocks_of, keep_n_of_m, remove_smallest_groups
 from fpgaprune.errors import ConfigError
 
 QUICK: dict[str, Any] = {"epochs": 4, "updates": 4}
@@ -30,6 +30,11 @@ class TestBlocks(PruningContract):
 class TestNofM(PruningContract):
     def config(self, target_sparsity: float, **settings: Any) -> PruneConfig:
         return NofM(n=int(8 * (1 - target_sparsity) + 1e-9), m=8, **QUICK, **settings)
+
+
+class TestLanes(PruningContract):
+    def config(self, target_sparsity: float, **settings: Any) -> PruneConfig:
+        return Lanes(target_sparsity=target_sparsity, reuse_factor=4, **QUICK, **settings)
 
 
 @pytest.mark.keras
@@ -113,7 +118,8 @@ def test_enough_blocks_go_and_no_more(sparsity: float, rows: int, columns: int, 
     rng = np.random.default_rng(seed)
     kernels: list[Any] = [FakeKernel(rng.normal(size=shape)) for shape in ((11, 9), (3, 3, 2, 7))]
     full = [np.ones(kernel.values().shape, dtype=bool) for kernel in kernels]
-    masks = remove_smallest_blocks(kernels, full, sparsity, 1.0, (rows, columns))
+    groups = [blocks_of(mask.shape, rows, columns) for mask in full]
+    masks = remove_smallest_groups(kernels, full, sparsity, 1.0, groups)
     removed = sum(int((~mask).sum()) for mask in masks)
     total = sum(kernel.size for kernel in kernels)
     assert np.ceil(sparsity * total) <= removed + 2 * rows * columns
@@ -134,6 +140,7 @@ def test_enough_blocks_go_and_no_more(sparsity: float, rows: int, columns: int, 
         (NofM(n=2, m=4), {"n": 4}),
         (NofM(n=2, m=4), {"m": 1}),
         (Blocks(target_sparsity=0.5), {"rows": 0}),
+        (Lanes(target_sparsity=0.5, reuse_factor=2), {"reuse_factor": 1}),
         (Blocks(target_sparsity=0.5), {"target_sparsity": 0.0}),
     ],
 )
