@@ -71,6 +71,7 @@ class Trainer:
         seed: int,
         on_step: Callable[[], None] | None = None,
         project: Callable[[Kernel, Any], Any] | None = None,
+        ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
     ) -> None:
         tensorflow = load_frameworks().tensorflow
         self.model = model
@@ -91,6 +92,7 @@ class Trainer:
             self._answers = tuple(tensorflow.constant(a) for a in answers)
         self._masks = [tensorflow.Variable(mask, trainable=False, dtype=tensorflow.bool) for mask in all_kept(kernels)]
         self._l1 = tensorflow.Variable(0.0, trainable=False, dtype=tensorflow.float32)
+        self._ties = tuple(ties)
         self._gates: Gates | None = None
         self._gate_optimizer: Any = None
         self._rate = 1e-3
@@ -198,6 +200,8 @@ class Trainer:
         if self._gates is not None:
             self._put(self._gated(self._gates.steady()))
         self._put_projected()
+        for variable, tie in self._ties:
+            variable.assign(tie(variable))
         for mask, kernel in zip(self._masks, self.kernels, strict=True):
             kernel.variable.assign(tensorflow.where(mask, kernel.variable, tensorflow.zeros_like(kernel.variable)))
         return loss
