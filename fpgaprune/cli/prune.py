@@ -11,6 +11,7 @@ from fpgaprune.cli.options import (
     ModelArgument,
     NewModelOption,
     RecipeOption,
+    ScoreOption,
     TeacherOption,
     TeacherWeightsOption,
     TemperatureOption,
@@ -62,6 +63,7 @@ def run(
         typer.Option("--epochs", metavar="N", help="polynomial, n_m, blocks: epochs in all. budget: train, too."),
     ] = None,
     loss: LossOption = None,
+    score: ScoreOption = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
@@ -118,6 +120,7 @@ def run(
             settings,
             weights=weights,
             loss=judged_by,
+            score=score,
             epochs=trained,
             smaller=shrink,
             teacher=teacher_from(teacher, teacher_weights, temperature, mixing),

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fpgaprune.cli.options import WeightsOption
+from fpgaprune.cli.options import DataOption, LossOption, ScoreOption, WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
 from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.compress.quantization import PostTraining
@@ -21,14 +21,7 @@ def run(
         Path, typer.Argument(metavar="MODEL", help="A Keras model: .h5, .keras, or .json with its weights.")
     ],
     *,
-    data: Annotated[
-        Path,
-        typer.Option(
-            "--data",
-            metavar="FILE",
-            help="Inputs and targets: .npz with x and y (and x_test, y_test), or a .csv with the target last.",
-        ),
-    ],
+    data: DataOption,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new model, .h5 or .keras.")],
     bits: Annotated[int, typer.Option("--bits", metavar="N", help="Bits of weights and values between layers.")] = 8,
     weight_bits: Annotated[
@@ -46,9 +39,8 @@ def run(
         int, typer.Option("--epochs", metavar="N", help="Epochs of quantization-aware fine-tuning, zeros held.")
     ] = 0,
     learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="R", help="Of the fine-tuning.")] = 1e-3,
-    loss: Annotated[
-        str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
-    ] = None,
+    loss: LossOption = None,
+    score: ScoreOption = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
     config: Annotated[
         Path | None, typer.Option("--config", "-c", metavar="FILE", help="A recipe of `generate` to count DSPs for.")
@@ -75,6 +67,7 @@ def run(
             settings,
             weights=weights,
             loss=loss,
+            score=score,
             epochs=epochs,
             learning_rate=learning_rate,
             seed=seed,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgaprune.compress.metrics import Metric
 from fpgaprune.errors import ConfigError
 
 Arrays = NDArray[Any] | tuple[NDArray[Any], ...]
@@ -27,8 +28,9 @@ class Lesson:
 class TrainingData:
     """Samples along the first axis; a tuple of arrays for a model of several inputs or outputs.
 
-    The validation part chooses between epochs; keep a test part out of it. With a `lesson`, whatever trains on the
-    data learns from a teacher as well (see `distilled`).
+    The validation part chooses between epochs; keep a test part out of it. `metric` is what is chosen by: None takes
+    the accuracy of a classifier, else the loss. With a `lesson`, whatever trains on the data learns from a teacher as
+    well (see `distilled`).
     """
 
     x: Arrays
@@ -36,6 +38,7 @@ class TrainingData:
     validation_x: Arrays
     validation_y: Arrays
     lesson: Lesson | None = None
+    metric: Metric | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError for empty parts, lengths that differ, and values that are not finite numbers."""

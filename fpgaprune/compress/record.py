@@ -24,7 +24,7 @@ class Epoch:
 
     def json(self) -> dict[str, Any]:
         """Field by field."""
-        return {"phase": self.phase, "loss": self.loss, "validation": score_json(self.score), "sparsity": self.sparsity}
+        return {"phase": self.phase, "loss": self.loss, "validation": self.score.json(), "sparsity": self.sparsity}
 
 
 def pruning_record(
@@ -56,15 +56,10 @@ def pruning_record(
             "zeros": sum(layer["zeros"] for layer in layers),
             "layers": layers,
         },
-        "validation": {"before": score_json(before), "after": score_json(after)},
+        "validation": {"before": before.json(), "after": after.json()},
         "history": [epoch.json() for epoch in history],
         "stopped": stopped,
     }
-
-
-def score_json(score: Score) -> dict[str, float | None]:
-    """Loss and accuracy; an accuracy that does not apply is None."""
-    return {"loss": score.loss, "accuracy": score.accuracy}
 
 
 def lesson_json(lesson: Lesson) -> dict[str, float]:

@@ -6,7 +6,7 @@ callback.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -19,6 +19,7 @@ from fpgaprune.compress.distillation import distillation_loss
 from fpgaprune.compress.hard_concrete import Gates
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import Mask, all_kept
+from fpgaprune.compress.metrics import Metric
 from fpgaprune.errors import ConfigError
 from fpgaprune.frameworks import load_frameworks, quiet
 
@@ -27,19 +28,28 @@ Snapshot = list[NDArray[Any]]
 
 @dataclass(frozen=True)
 class Score:
-    """How good a model is on a set of samples; `accuracy` is None where the loss is not that of a classifier."""
+    """How good a model is on a set of samples; `accuracy` is None where the loss is not that of a classifier.
+
+    `own` is the metric that was asked for, under its name `own_name`; None where none was.
+    """
 
     loss: float
     accuracy: float | None
+    own: float | None = None
+    own_name: str = ""
 
     @property
     def name(self) -> str:
         """The metric that decides between models."""
+        if self.own is not None:
+            return self.own_name
         return "loss" if self.accuracy is None else "accuracy"
 
     @property
     def metric(self) -> float:
         """Its value."""
+        if self.own is not None:
+            return self.own
         return self.loss if self.accuracy is None else self.accuracy
 
     @property
@@ -48,8 +58,15 @@ class Score:
         return isfinite(self.loss)
 
     def better_than(self, other: "Score") -> bool:
-        """Higher accuracy, then lower loss."""
+        """Higher metric, then lower loss."""
+        if self.own is not None and other.own is not None:
+            return (self.own, -self.loss) > (other.own, -other.loss)
         return (self.accuracy or 0.0, -self.loss) > (other.accuracy or 0.0, -other.loss)
+
+    def json(self) -> dict[str, float | None]:
+        """Loss, accuracy and the metric asked for by their names; None where they are no number or do not apply."""
+        own = {} if self.own is None else {self.own_name: self.own}
+        return {"loss": self.loss if self.finite else None, "accuracy": self.accuracy, **own}
 
 
 class Trainer:
@@ -83,7 +100,7 @@ class Trainer:
         outputs = predict(model, tuple(a[:256] for a in as_tuple(data.validation_x)))
         self._targets = fitting_targets(outputs, data.y)
         self._validation_targets = fitting_targets(outputs, data.validation_y)
-        self._loss, self._judge = resolve_loss(loss, outputs)
+        self._loss, self._judge = resolve_loss(loss, outputs, data.metric)
         answers = () if data.lesson is None else data.lesson.answers
         self._lesson = distillation_loss(data.lesson, loss_label(loss), outputs) if data.lesson is not None else None
         with tensorflow.device("CPU"):
@@ -242,11 +259,13 @@ class Trainer:
 Judge = Callable[[tuple[NDArray[Any], ...], tuple[NDArray[Any], ...]], Score]
 
 
-def resolve_loss(loss: Any, outputs: tuple[NDArray[Any], ...]) -> tuple[Callable[[Any, Any], Any], Judge]:
+def resolve_loss(
+    loss: Any, outputs: tuple[NDArray[Any], ...], metric: Metric | None = None
+) -> tuple[Callable[[Any, Any], Any], Judge]:
     """The loss as a function of (targets, outputs), and the function that scores whole arrays with it.
 
-    A cross-entropy given by name is taken from logits when `outputs`, a few answers of the model, leave 0..1.
-    Raises ConfigError for a name Keras does not know.
+    Scores carry the `metric`, where one is given. A cross-entropy given by name is taken from logits when `outputs`,
+    a few answers of the model, leave 0..1. Raises ConfigError for a name Keras does not know.
     """
     losses = load_frameworks().keras.losses
     try:
@@ -264,7 +283,10 @@ def resolve_loss(loss: Any, outputs: tuple[NDArray[Any], ...]) -> tuple[Callable
 
     def judge(answers: tuple[NDArray[Any], ...], targets: tuple[NDArray[Any], ...]) -> Score:
         each = [np.mean(np.asarray(function(y, o))) for y, o in zip(targets, answers, strict=True)]
-        return Score(float(np.sum(each)), _accuracy(label, answers, targets, 0.0 if logits else 0.5))
+        score = Score(float(np.sum(each)), _accuracy(label, answers, targets, 0.0 if logits else 0.5))
+        if metric is None or not score.finite:
+            return score
+        return replace(score, own=metric(answers, targets), own_name=metric.name)
 
     return function, judge
 

@@ -6,7 +6,7 @@ is) and a `README.md`.
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -114,6 +114,7 @@ class Study:
     question: str
     variants: tuple[Variant, ...]
     sweep: Sweep | None = None
+    task: Mapping[str, Any] = field(default_factory=dict)  # the settings before any variant's
 
 
 def load_study(folder: Path) -> Study:
@@ -141,14 +142,14 @@ def load_study(folder: Path) -> Study:
     if not variants and sweep is None:
         message = f"{path} asks for nothing: it needs a [[variant]] for fpgaprune study, or a [sweep]"
         raise ConfigError(message)
-    return Study(folder, content.title, content.question, variants, sweep)
+    return Study(folder, content.title, content.question, variants, sweep, content.task)
 
 
 def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:
     """A method's config from plain settings; `method` names it. Raises ConfigError for a key it does not have."""
     given = dict(settings)
     kind = config_type(given.pop("method", DEFAULT_METHOD))
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # every config is a dataclass
+    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]  # every config is a dataclass
     for name in given:
         if name not in known:
             raise ConfigError(unknown_choice(f"setting of the pruning method {kind.method}", name, known))

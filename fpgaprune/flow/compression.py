@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.estimate import estimate_design
-from fpgaprune.flow.dataset import Dataset, likely_loss, read_dataset
+from fpgaprune.flow.dataset import Dataset, check_targets, likely_loss, read_dataset
 from fpgaprune.flow.estimation import choose_rules, default_tool
 from fpgaprune.frameworks import quiet
 from fpgaprune.generate.inputs import InputSet
@@ -82,17 +81,19 @@ class Compression:
         *,
         weights: Path | None = None,
         loss: str | None = None,
+        score: str | None = None,
     ) -> None:
         check_model_output(output)
         self.settings = settings or GenerateSettings()
         self.model = load_model(path, weights).model
-        self.dataset = read_dataset(data, self.model)
+        self.dataset = read_dataset(data, self.model, score)
         self.inputs = InputSet((self.dataset.x,), data.name, real=True)
         self.loss = loss or likely_loss(self.model, self.dataset.y)
+        check_targets(self.model, self.dataset, self.loss)
         self._path, self._output = path, output
         self._taught: dict[str, Any] = {}
         self._before = self.estimate(self.model)
-        self._score = score_model(self.model, self.dataset, self.loss)
+        self.score = score_model(self.model, self.dataset, self.loss)
         self._sparsity = quantized_sparsity(find_kernels(self.model))
 
     def training(self, seed: int, teacher: Teacher | None = None) -> TrainingData:
@@ -103,7 +104,7 @@ class Compression:
         model = load_model(teacher.path, teacher.weights).model
         data = distilled(data, model, teacher.config)
         self._taught = {
-            "teacher": {"model": teacher.path.name, **score_json(score_model(model, self.dataset, self.loss))},
+            "teacher": {"model": teacher.path.name, **score_model(model, self.dataset, self.loss).json()},
             "distillation": teacher.config.record(),
         }
         return data
@@ -125,8 +126,8 @@ class Compression:
             "seconds": round(seconds, 3),
             "loss": self.loss,
             "score": {
-                "before": score_json(self._score),
-                "after": score_json(score_model(again, self.dataset, self.loss)),
+                "before": self.score.json(),
+                "after": score_model(again, self.dataset, self.loss).json(),
                 "test": self.dataset.test_x is not None,
             },
             "estimate": {"before": totals(self._before), "after": totals(after)},
@@ -188,7 +189,7 @@ def score_model(model: Any, dataset: Dataset, loss: str) -> Score:
     """The model's score on the test part of the data, or on all of it where there is none."""
     x, y = dataset.judged_by
     outputs = predict(model, x)
-    _, judge = resolve_loss(loss, outputs)
+    _, judge = resolve_loss(loss, outputs, dataset.metric)
     return judge(outputs, fitting_targets(outputs, y))
 
 
@@ -196,11 +197,6 @@ def estimate_model(model: Any, settings: GenerateSettings, inputs: InputSet) -> 
     """The estimate of a loaded model as it would be generated."""
     design = convert_network(model, settings, inputs, Path("project")).design
     return estimate_design(design, choose_rules(None, None, default_tool(design)))
-
-
-def score_json(score: Score) -> dict[str, float | None]:
-    """Loss and accuracy, None where they are no number or do not apply."""
-    return {"loss": float(score.loss) if isfinite(score.loss) else None, "accuracy": score.accuracy}
 
 
 def totals(estimate: Estimate) -> dict[str, Any]:

@@ -65,6 +65,7 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     *,
     weights: Path | None = None,
     loss: str | None = None,
+    score: str | None = None,
     epochs: int = 0,
     smaller: bool = False,
     teacher: Teacher | None = None,
@@ -79,7 +80,7 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     `prune`, `choose_constants` and `load_model` raise. When training diverges, the last good weights are written all
     the same, and the error says so.
     """
-    session = Compression(path, output, data, settings, weights=weights, loss=loss)
+    session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     model = session.model
     started = time.perf_counter()
     diverged: PruningDivergedError | None = None

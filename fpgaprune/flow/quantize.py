@@ -17,6 +17,7 @@ def quantize_file(  # noqa: PLR0913 - one argument per file and choice
     *,
     weights: Path | None = None,
     loss: str | None = None,
+    score: str | None = None,
     epochs: int = 0,
     learning_rate: float = 1e-3,
     seed: int = 0,
@@ -27,7 +28,7 @@ def quantize_file(  # noqa: PLR0913 - one argument per file and choice
     With `epochs` the quantized model is trained that long, its zeros held. Raises what `quantize` and `fine_tune`
     raise.
     """
-    session = Compression(path, output, data, settings, weights=weights, loss=loss)
+    session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     started = time.perf_counter()
     result = quantize(session.model, config, session.inputs.arrays)
     if epochs:

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -53,14 +54,26 @@ class Task(Protocol):
 def load_task(folder: Path) -> Task:
     """Run `folder`/task.py and return it; raises ConfigError when it is missing or lacks a function."""
     path = folder / "task.py"
-    spec = importlib.util.spec_from_file_location(f"fpgaprune_task_{folder.resolve().name}", path)
-    if not path.is_file() or spec is None or spec.loader is None:
+    if not path.is_file():
         message = f"{folder} is not a study: there is no task.py in it"
         raise ConfigError(message)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = run_task(path)
     missing = [name for name in ("load_data", "build_model", "train", "score") if not hasattr(module, name)]
     if missing:
         message = f"{path} must define the functions load_data, build_model, train and score; it lacks {missing[0]}"
         raise ConfigError(message)
     return cast("Task", module)
+
+
+def run_task(path: Path) -> ModuleType:
+    """The module that the user's own Python file makes when it is run; raises ConfigError where there is no such file.
+
+    Only a file the user names is ever run, never one that a model or a project brings along.
+    """
+    spec = importlib.util.spec_from_file_location(f"fpgaprune_task_{path.resolve().parent.name}", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        message = f"there is no Python file {path}"
+        raise ConfigError(message)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

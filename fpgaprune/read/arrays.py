@@ -57,7 +57,11 @@ def read_inputs(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
     An array fits when each of its samples has as many values as an input; it is reshaped. Raises ConfigError naming
     the arrays there are when none fits, when it is not clear which belongs to which input, or for NaN and infinity.
     """
-    arrays = read_arrays(path)
+    return fitting_inputs(read_arrays(path), shapes, path)
+
+
+def fitting_inputs(arrays: Mapping[str, Array], shapes: Sequence[tuple[int, ...]], path: Path) -> list[Array]:
+    """`read_inputs` for arrays by name; `path` is what sentences call them by."""
     if len(shapes) == 1:
         return [_fitted(_choose(arrays, shapes[0], path), shapes[0], path)]
     fitting = [name for name in arrays if any(_fits(arrays[name], shape) for shape in shapes)]

@@ -41,6 +41,8 @@ def _score_rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Row
     rows = []
     if after["accuracy"] is not None:
         rows.append(_row("accuracy", _percent(before["accuracy"]), _percent(after["accuracy"])))
+    own = [name for name in after if name not in ("accuracy", "loss")]
+    rows += [_row(name, _short(before.get(name)), _short(after[name])) for name in own]
     rows.append(_row("loss", _short(before["loss"]), _short(after["loss"])))
     return rows
 

@@ -1,0 +1,157 @@
+"""Data for compression by the user's own task.py, scores by name and the project's own, and what does not fit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.pruning import dense_model, ring_data
+
+from fpgaprune.cli import main
+from fpgaprune.errors import ConfigError
+from fpgaprune.flow.dataset import Dataset, check_targets, read_dataset
+
+TASK = """
+import numpy as np
+
+def load_data(settings):
+    rng = np.random.default_rng(settings.get("seed", 3))
+    x = rng.normal(size=(40, 4))
+    return {"x": x, "y": (x[:, 0] > 0).astype(int), "x_test": x[:10], "y_test": x[:10, 0] > 0}
+"""
+STUDY = """
+import numpy as np
+from fpgaprune.compress import TrainingData
+from fpgaprune.flow.study_task import StudyData
+
+def load_data(settings):
+    x = np.random.default_rng(settings["seed"]).normal(size=(40, 2, 2))
+    y = x.sum(axis=(1, 2)) > 0
+    return StudyData(TrainingData(x[:20], y[:20], x[20:30], y[20:30]), x[30:], y[30:])
+
+def score(outputs, targets):
+    return -float(np.abs(outputs.argmax(axis=1) - targets).mean())
+"""
+PROJECT = """
+title = "t"
+question = "q"
+[task]
+seed = 5
+[hardware]
+part = "xc7z020clg400-1"
+[[variant]]
+name = "v"
+prune = false
+task = { seed = 6 }
+"""
+
+
+class FakeModel:
+    """Shapes are all that reading data asks of a model."""
+
+    def __init__(self, outputs: int = 2) -> None:
+        self.inputs = [np.zeros((1, 4))]
+        self.outputs = [np.zeros((1, outputs))]
+
+
+def test_a_task_gives_arrays_by_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(TASK)
+    found = read_dataset(tmp_path / "mine.py", FakeModel())
+    assert (len(found.x), len(found.judged_by[0]), found.metric) == (40, 10, None)
+    assert found.training(0.25, 0).samples == 30
+    auc = read_dataset(tmp_path / "mine.py", FakeModel(), "auc").training(0.25, 0).metric
+    assert auc is not None
+    assert auc.name == "auc"
+
+
+def test_a_study_gives_its_parts_its_settings_and_its_score(tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(STUDY)
+    (tmp_path / "project.toml").write_text(PROJECT)
+    found = read_dataset(tmp_path, FakeModel())
+    assert np.allclose(found.x[0].ravel(), np.random.default_rng(5).normal(size=(40, 2, 2))[0].ravel())
+    data = found.training(0.2, 0)
+    assert (data.samples, len(data.validation_y), len(found.judged_by[1])) == (20, 10, 10)
+    assert data.metric is not None
+    assert data.metric.name == "score"
+    assert data.metric([np.eye(2)[found.y]], [1 - found.y]) == -1.0
+    named = read_dataset(tmp_path / "task.py", FakeModel(), "accuracy").metric
+    assert named is not None
+    assert named([np.eye(2)[found.y]], [found.y]) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("code", "score", "words"),
+    [
+        ("x = 1", None, "no function load_data"),
+        ("def load_data(settings): return 3", None, "StudyData or arrays by name"),
+        ("def load_data(settings): return settings['seed']", None, "load_data .* failed: KeyError"),
+        (TASK, "task", r"no function score"),
+        (TASK, "mcc", "unknown score"),
+        ("def load_data(settings): return {'x': [[1, 2, 3, 4.0]] * 3}", None, "no targets"),
+        ("def load_data(settings): return {'x': [[1, 2, 3, float('nan')]], 'y': [1]}", None, "NaN"),
+        ("def load_data(settings): return {'x': [[1, 2, 3, 4.0]] * 2, 'y': [1, float('nan')]}", None, "targets.*NaN"),
+        ("def load_data(settings): return {'x': [[1, 2, 3, 4.0]] * 2, 'y': ['cat', 'dog']}", None, "targets.*text"),
+    ],
+)
+def test_a_task_that_gives_no_data_is_refused(code: str, score: str | None, words: str, tmp_path: Path) -> None:
+    (tmp_path / "task.py").write_text(code)
+    with pytest.raises(ConfigError, match=words):
+        read_dataset(tmp_path, FakeModel(), score)
+
+
+def test_the_score_of_a_task_needs_one(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros((4, 4)), y=np.zeros(4))
+    with pytest.raises(ConfigError, match=r"name the task\.py as data"):
+        read_dataset(tmp_path / "a.npz", FakeModel(), "task")
+    with pytest.raises(ConfigError, match="there is no Python file"):
+        read_dataset(tmp_path / "a.py", FakeModel())
+
+
+@pytest.mark.parametrize(
+    ("y", "outputs", "loss", "words"),
+    [
+        (np.array([0, 3]), 3, "sparse_categorical_crossentropy", "from 0 to 2.*run from 0 to 3"),
+        (np.array([-1, 1]), 3, "sparse_categorical_crossentropy", "run from -1"),
+        (np.array([0.5, 1]), 3, "sparse_categorical_crossentropy", "classes"),
+        (np.eye(4)[:2], 3, "categorical_crossentropy", "do not fit the outputs"),
+        (np.zeros(2), 3, "mse", "do not fit the outputs"),
+    ],
+)
+def test_targets_of_another_model_are_refused(y: Any, outputs: int, loss: str, words: str) -> None:
+    data = Dataset(np.zeros((2, 4)), y)
+    with pytest.raises(ConfigError, match=words):
+        check_targets(FakeModel(outputs), data, loss)
+
+
+@pytest.mark.keras
+def test_the_projects_own_score_chooses_and_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dense_model().save(tmp_path / "m.h5")
+    data = ring_data()
+    np.savez(tmp_path / "d.npz", x=data.x, y=data.y, x_test=data.validation_x, y_test=data.validation_y)
+    (tmp_path / "task.py").write_text(
+        "import numpy as np\n"
+        "def load_data(settings):\n"
+        f"    return dict(np.load({str(tmp_path / 'd.npz')!r}))\n"
+        "def score(outputs, targets):\n"
+        "    return -float(np.mean(outputs[:, 0]))\n"  # best where class 0 is never answered
+    )
+
+    def run(*words: str) -> Any:
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "-o", str(tmp_path / "o.h5")])
+        assert not ended.value.code, capsys.readouterr().err
+        return json.loads((tmp_path / "o.pruning.json").read_text()), capsys.readouterr()
+
+    quantized = ("quantize", str(tmp_path / "m.h5"), "--bits", "6", "--epochs", "2", "--data")
+    record, said = run(*quantized, str(tmp_path / "task.py"))
+    assert record["score"]["after"]["score"] < 0
+    assert "score" in said.out
+    assert "fine-tune: score -0." in said.err
+    record, said = run(*quantized, str(tmp_path / "d.npz"), "--score", "auc")
+    assert 0 <= record["score"]["after"]["auc"] <= 1
+    pruned = ("prune", str(tmp_path / "m.h5"), "--target-sparsity", "0.5", "--data", str(tmp_path))
+    quick = ("--set", "steps=1", "--set", "train_epochs=1", "--set", "epochs_per_step=1", "--set", "fine_tune_epochs=2")
+    record, said = run(*pruned, *quick)
+    assert record["history"][-1]["validation"]["score"] < 0
+    assert "score -0." in said.err
