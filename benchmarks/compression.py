@@ -5,7 +5,9 @@
 Always: the 1797 digits of 8x8 pixels that come with scikit-learn. Where DIR/data holds them: the first 5000 images of
 MNIST's test set (split in two), and the UCI sets with their own split. A QKeras network of 64, 32 and 32 neurons with
 16-bit weights and values, no softmax, is trained per seed; every method starts from it. `pruned`: single weights, by
-iterative L1 and by polynomial decay. `fewer bits`: the weights in b bits, values still in 16, nothing trained.
+iterative L1 and by polynomial decay, without and with the dense network as a teacher. `others`: L0 gates, 1 of 4,
+lanes, shared weights, low rank; no part in the comparison. `fewer bits`: the weights in b bits, values still in 16,
+nothing trained.
 `budget`: no DSPs and a share of the LUTs of the dense network, with and without training. All that train get the same
 number of epochs. Accuracy is on the test part, which nothing else saw; the mean over the seeds, and their spread.
 
@@ -25,11 +27,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.compress import IterativeL1, Polynomial, TrainingData, prune, split_validation
+from fpgaprune.compress import (
+    L0,
+    Clusters,
+    IterativeL1,
+    Lanes,
+    NofM,
+    Polynomial,
+    PruneConfig,
+    TrainingData,
+    prune,
+    split_validation,
+)
 from fpgaprune.compress.constants import Budget
 from fpgaprune.compress.copying import predict
+from fpgaprune.compress.data import as_tuple
+from fpgaprune.compress.distillation import Distillation, distilled
+from fpgaprune.compress.factorization import LowRank, factorize
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
+from fpgaprune.compress.quantization import fine_tune
 from fpgaprune.flow.budget_training import train_to_budget
 from fpgaprune.flow.compression import estimate_model
 from fpgaprune.flow.constants import change_constants
@@ -153,6 +170,11 @@ def run_seed(data: tuple[Array, Array, Array, Array], seed: int, epochs: int) ->
         yield judged(f"iterative_l1 {sparsity}", "pruned", partial(_pruned, l1, training))
         decay = Polynomial(target_sparsity=sparsity, epochs=epochs, loss=LOSS, learning_rate=2e-3, seed=seed)
         yield judged(f"polynomial {sparsity}", "pruned", partial(_pruned, decay, training))
+        taught = partial(_taught, decay, training, dense)
+        yield judged(f"polynomial {sparsity}, taught by the dense network", "pruned", taught)
+    for other in _others(epochs, seed):
+        yield judged(other.method, "others", partial(_pruned, other, training))
+    yield judged("low_rank, energy 0.9", "others", partial(_factorized, LowRank(energy=0.9), training, epochs, seed))
     for sparsity in (0.7, 0.8):
         both = partial(_both, _iterative(sparsity, epochs, seed), training, Budget(max_dsp=0), inputs)
         yield judged(f"iterative_l1 {sparsity}, then budget, no DSPs", "budget", both)
@@ -178,7 +200,28 @@ def _iterative(sparsity: float, epochs: int, seed: int) -> IterativeL1:
     )
 
 
-def _pruned(config: IterativeL1 | Polynomial, data: TrainingData, model: Any) -> Any:
+def _others(epochs: int, seed: int) -> tuple[PruneConfig, ...]:
+    """Lanes and shared weights are not after multipliers of a fully unrolled design: they stand beside."""
+    half = epochs // 2
+    common: dict[str, Any] = {"loss": LOSS, "learning_rate": 2e-3, "seed": seed}
+    return (
+        L0(target_sparsity=0.7, epochs=half, fine_tune_epochs=epochs - half, **common),
+        NofM(n=1, m=4, epochs=epochs, **common),
+        Lanes(target_sparsity=0.7, reuse_factor=8, epochs=epochs, **common),
+        Clusters(clusters=8, epochs=epochs, **common),
+    )
+
+
+def _taught(config: Polynomial, data: TrainingData, teacher: Any, model: Any) -> Any:
+    return prune(model, config, distilled(data, teacher, Distillation())).model
+
+
+def _factorized(config: LowRank, data: TrainingData, epochs: int, seed: int, model: Any) -> Any:
+    found = factorize(model, config, as_tuple(data.x)).model
+    return fine_tune(found, data, loss=LOSS, epochs=epochs, learning_rate=2e-3, seed=seed)
+
+
+def _pruned(config: PruneConfig, data: TrainingData, model: Any) -> Any:
     return prune(model, config, data).model
 
 

@@ -72,6 +72,22 @@ def test_l1_shrinks_weights() -> None:
 
 
 @pytest.mark.keras
+@pytest.mark.parametrize("rewind", [0, 1])
+def test_what_stays_goes_back_to_its_early_weights(rewind: int) -> None:
+    """Without epochs after the removals, the weights that are left are the early ones."""
+    model, settings = dense_model(), {"train_epochs": 2, "epochs_per_step": 0, "fine_tune_epochs": 0}
+    early = prune(model, quick(0.01, **{**settings, "train_epochs": rewind}), ring_data()).model if rewind else model
+    result = prune(model, quick(0.5, rewind=rewind, **settings), ring_data())
+    assert result.sparsity >= 0.5
+    for kernel, first in zip(find_kernels(result.model), find_kernels(early), strict=True):
+        kept = (kernel.values() != 0) & (first.values() != 0)
+        assert kept.any()
+        assert np.allclose(kernel.values()[kept], first.values()[kept], atol=1e-5)
+    with pytest.raises(ConfigError, match="rewind"):
+        quick(0.5, rewind=3, train_epochs=2)
+
+
+@pytest.mark.keras
 @pytest.mark.parametrize("good_epochs", [0, 3])
 def test_divergence_keeps_the_last_good_weights(good_epochs: int) -> None:
     """A learning rate that explodes at once, and a loss that turns NaN after some good epochs."""

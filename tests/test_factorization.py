@@ -9,15 +9,18 @@ import numpy as np
 import pytest
 
 from fpgaprune.cli import main
+from fpgaprune.compress import split_validation
 from fpgaprune.compress.copying import predict
 from fpgaprune.compress.factorization import (
     DepthwiseSeparable,
+    Equivariant,
     FactorizeConfig,
     LowRank,
     factorizations,
     factorize,
     factorize_config_type,
 )
+from fpgaprune.compress.quantization import fine_tune
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.flow.generate import generate
@@ -124,6 +127,53 @@ def make_low_rank(layer: Any, rank: int, seed: int = 0) -> None:
     layer.set_weights([kernel / 10, rng.normal(size=bias.shape)])
 
 
+def acted(maps: np.ndarray, element: int, order: int, fields: bool) -> np.ndarray:
+    """Images under a mirror image, if element >= 4, and element % 4 rotations; orientations move along, if any."""
+    turned = np.rot90(maps[:, :, ::-1] if element >= 4 else maps, element % 4, axes=(1, 2))
+    if not fields:
+        return turned
+    moved = np.empty_like(turned)
+    for g in range(order):
+        mirror, turn = divmod(g, 4)
+        to = 4 * ((mirror + element // 4) % 2) + (element + (-turn if element >= 4 else turn)) % 4
+        moved[..., to::order] = turned[..., g::order]
+    return moved
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("group", "order"), [("p4", 4), ("p4m", 8)])
+@pytest.mark.parametrize("quantized", [False, True])
+def test_turned_images_give_turned_maps_after_training_too(group: str, order: int, quantized: bool) -> None:
+    fw, (x, y) = load_frameworks(), images(96)
+    la = fw.keras.layers
+    source = network(quantized)
+    normed = la.BatchNormalization(name="norm")(source.get_layer("act2").output)
+    flat = la.Dense(3, name="end")(la.Flatten()(normed))
+    model = fw.keras.Model(source.inputs, flat)
+    found = factorize(model, Equivariant(group), [x])
+    assert [layer["free_weights"] for layer in found.record["layers"]] == ([36, 144] if group == "p4" else [18, 72])
+    data = split_validation(x, y, 0.25, seed=0)
+    before = found.model.get_weights()
+    fine_tune(
+        found.model, data, loss="sparse_categorical_crossentropy", epochs=3, learning_rate=1e-2,
+        project=found.project, ties=found.ties,
+    )  # fmt: skip
+    assert any((a != b).any() for a, b in zip(before, found.model.get_weights(), strict=True))
+    maps = fw.keras.Model(found.model.inputs, found.model.get_layer("norm").output)
+    plain = predict(maps, x)[0]
+    for element in range(order):
+        turned = predict(maps, np.ascontiguousarray(acted(x, element, order, fields=False)))[0]
+        assert np.allclose(turned, acted(plain, element, order, fields=True), atol=1e-3)
+
+
+@pytest.mark.keras
+def test_a_model_without_fitting_convolutions_is_not_equivariant() -> None:
+    with pytest.raises(ModelError, match="no Conv2D for p4 "):
+        factorize(network(quantized=False), Equivariant(exclude=("conv?",)), [images()[0]])
+    with pytest.raises(ConfigError, match="unknown group 'p6'"):
+        Equivariant("p6")
+
+
 @pytest.mark.keras
 def test_what_has_a_low_rank_stays_what_it_is() -> None:
     """Strides, dilation, padding, biases and activations included; a layer called twice and a full rank stay whole."""
@@ -201,7 +251,7 @@ def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_methods_are_found_by_name() -> None:
-    assert factorizations()[:2] == ("depthwise_separable", "low_rank")
+    assert factorizations() == ("depthwise_separable", "equivariant", "low_rank")
     assert factorize_config_type("low_rank") is LowRank
 
 

@@ -9,9 +9,9 @@ from contracts.pruning import PruningContract, dense_model, ring_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fpgaprune.compress import Blocks, NofM, Polynomial, PruneConfig, config_type, prune
+from fpgaprune.compress import Blocks, Lanes, NofM, Polynomial, PruneConfig, config_type, prune
 from fpgaprune.compress.kernels import find_kernels
-from fpgaprune.compress.masks import keep_n_of_m, remove_smallest_blocks
+from fpgaprune.compress.masks import blocks_of, keep_n_of_m, lanes_of, remove_smallest_groups
 from fpgaprune.errors import ConfigError
 
 QUICK: dict[str, Any] = {"epochs": 4, "updates": 4}
@@ -30,6 +30,11 @@ class TestBlocks(PruningContract):
 class TestNofM(PruningContract):
     def config(self, target_sparsity: float, **settings: Any) -> PruneConfig:
         return NofM(n=int(8 * (1 - target_sparsity) + 1e-9), m=8, **QUICK, **settings)
+
+
+class TestLanes(PruningContract):
+    def config(self, target_sparsity: float, **settings: Any) -> PruneConfig:
+        return Lanes(target_sparsity=target_sparsity, reuse_factor=4, **QUICK, **settings)
 
 
 @pytest.mark.keras
@@ -113,12 +118,32 @@ def test_enough_blocks_go_and_no_more(sparsity: float, rows: int, columns: int, 
     rng = np.random.default_rng(seed)
     kernels: list[Any] = [FakeKernel(rng.normal(size=shape)) for shape in ((11, 9), (3, 3, 2, 7))]
     full = [np.ones(kernel.values().shape, dtype=bool) for kernel in kernels]
-    masks = remove_smallest_blocks(kernels, full, sparsity, 1.0, (rows, columns))
+    groups = [blocks_of(mask.shape, rows, columns) for mask in full]
+    masks = remove_smallest_groups(kernels, full, sparsity, 1.0, groups)
     removed = sum(int((~mask).sum()) for mask in masks)
     total = sum(kernel.size for kernel in kernels)
     assert np.ceil(sparsity * total) <= removed + 2 * rows * columns
     assert removed < np.ceil(sparsity * total) + rows * columns
     assert all(mask.any() for mask in masks)
+
+
+@pytest.mark.parametrize(("shape", "reuse_factor"), [((6, 4), 3), ((5, 7), 5), ((2, 2, 3, 4), 6), ((8, 2), 16)])
+def test_a_lane_is_what_a_multiplier_of_the_resource_kernel_sees(shape: tuple[int, ...], reuse_factor: int) -> None:
+    """The loops of hls4ml's kernel over transposed weights, written out."""
+    inputs, outputs = int(np.prod(shape[:-1])), shape[-1]
+    flat = lanes_of(shape, reuse_factor).reshape(inputs, outputs).T.ravel()
+    for turn in range(reuse_factor):
+        for multiplier in range(-(-flat.size // reuse_factor)):
+            place = turn + reuse_factor * multiplier
+            assert place >= flat.size or flat[place] == multiplier
+
+
+@pytest.mark.keras
+def test_lanes_are_emptied_whole() -> None:
+    result = prune(dense_model(), Lanes(target_sparsity=0.5, reuse_factor=4, **QUICK), ring_data())
+    for kernel in find_kernels(result.model):
+        counts = np.count_nonzero(kernel.values().T.reshape(-1, 4), axis=1)
+        assert set(counts) == {0, 4}
 
 
 @pytest.mark.parametrize(
@@ -134,6 +159,7 @@ def test_enough_blocks_go_and_no_more(sparsity: float, rows: int, columns: int, 
         (NofM(n=2, m=4), {"n": 4}),
         (NofM(n=2, m=4), {"m": 1}),
         (Blocks(target_sparsity=0.5), {"rows": 0}),
+        (Lanes(target_sparsity=0.5, reuse_factor=2), {"reuse_factor": 1}),
         (Blocks(target_sparsity=0.5), {"target_sparsity": 0.0}),
     ],
 )

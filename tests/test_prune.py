@@ -32,6 +32,9 @@ QUICK = {
     "polynomial": {"target_sparsity": 0.6, "epochs": 4, "updates": 3},
     "n_m": {"n": 1, "m": 4, "epochs": 4, "updates": 3},
     "blocks": {"target_sparsity": 0.6, "epochs": 4, "updates": 3},
+    "lanes": {"target_sparsity": 0.6, "reuse_factor": 4, "epochs": 4, "updates": 3},
+    "l0": {"target_sparsity": 0.6, "epochs": 3, "fine_tune_epochs": 1},
+    "clusters": {"clusters": 3, "epochs": 2},
     "budget": {"max_dsp": 20},
     "csd_rounding": {},
 }  # fmt: skip

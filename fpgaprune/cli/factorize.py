@@ -32,7 +32,7 @@ def run(
     *,
     data: DataOption,
     output: NewModelOption,
-    method: Annotated[str, typer.Option("--method", help="low_rank, depthwise_separable.")] = "low_rank",
+    method: Annotated[str, typer.Option("--method", help="low_rank, depthwise_separable, equivariant.")] = "low_rank",
     energy: Annotated[
         float | None, typer.Option("--energy", metavar="F", help="low_rank: share of the energy that layers keep.")
     ] = None,
@@ -63,7 +63,8 @@ def run(
 
     low_rank: a dense layer becomes two narrow ones, a Conv2D a vertical and a horizontal one; ranks keep --energy of
     the squared singular values, weighed by what matters to the outputs, or fit the whole design into --max-dsp.
-    depthwise_separable: a Conv2D becomes a filter per channel and a mix of the channels.
+    depthwise_separable: a Conv2D becomes a filter per channel and a mix of the channels. equivariant: filters are tied
+    to their rotations by 90 degrees (--set group=p4), and mirror images (p4m), so that few of them are free.
     The result is an ordinary model file; prune and quantize take it from there.
     """
     given: dict[str, Any] = {"energy": energy, "max_dsp": max_dsp, "exclude": tuple(exclude) if exclude else None}

@@ -38,7 +38,8 @@ def run(
         str,
         typer.Option(
             "--method",
-            help="iterative_l1, polynomial, n_m, blocks (all of these train); budget, csd_rounding (these do not).",
+            help="iterative_l1, polynomial, l0, n_m, blocks, lanes, clusters (all of these train); "
+            "budget, csd_rounding (these do not).",
         ),
     ] = "iterative_l1",
     target_sparsity: Annotated[

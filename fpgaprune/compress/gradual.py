@@ -2,7 +2,7 @@
 
 The schedule is that of Zhu and Gupta, "To prune, or not to prune" (arXiv:1710.01878), as TFMOT has it: between the
 fractions `begin` and `end` of the run, `updates` times, to target * (1 - (1 - t)**power). What a removal takes away
-differs: single weights, all but n of every m, or blocks.
+differs: single weights, all but n of every m, blocks, or the lanes of shared multipliers.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,11 @@ from fpgaprune.compress.data import TrainingData
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import (
     Mask,
+    blocks_of,
     keep_n_of_m,
+    lanes_of,
     remove_smallest,
-    remove_smallest_blocks,
+    remove_smallest_groups,
     remove_smallest_in_each,
 )
 from fpgaprune.compress.method import OnProgress, PruneResult, pruning_method
@@ -163,7 +165,36 @@ class Blocks(_Schedule):
     def masks_after(self, update: int, kernels: Sequence[Kernel], masks: Sequence[Mask]) -> tuple[Mask, ...]:
         """See the base class."""
         sparsity = self.target_sparsity * self.fraction_after(update)
-        return remove_smallest_blocks(kernels, masks, sparsity, self.layer_limit, (self.rows, self.columns))
+        groups = [blocks_of(mask.shape, self.rows, self.columns) for mask in masks]
+        return remove_smallest_groups(kernels, masks, sparsity, self.layer_limit, groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lanes(_Schedule):
+    """All weights that one multiplier sees at a reuse factor above 1 together, the smallest mean magnitudes first.
+
+    In the strategy resource_unrolled only an empty lane saves its multiplier. `reuse_factor` is that of the design.
+    """
+
+    method: ClassVar[str] = "lanes"
+
+    target_sparsity: float
+    reuse_factor: int
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for settings that make no sense."""
+        super().__post_init__()
+        rules = (
+            ("target_sparsity", 0 < self.target_sparsity < 1, "a fraction between 0 and 1"),
+            ("reuse_factor", whole(self.reuse_factor, 2), "a whole number, at least 2: at 1 every weight is a lane"),
+        )
+        check_settings(self, rules)
+
+    def masks_after(self, update: int, kernels: Sequence[Kernel], masks: Sequence[Mask]) -> tuple[Mask, ...]:
+        """See the base class."""
+        sparsity = self.target_sparsity * self.fraction_after(update)
+        groups = [lanes_of(mask.shape, self.reuse_factor) for mask in masks]
+        return remove_smallest_groups(kernels, masks, sparsity, self.layer_limit, groups)
 
 
 @pruning_method(Polynomial)
@@ -174,6 +205,12 @@ def prune_polynomially(model: Any, config: Polynomial, data: TrainingData, on_pr
 
 @pruning_method(NofM)
 def prune_n_of_m(model: Any, config: NofM, data: TrainingData, on_progress: OnProgress) -> PruneResult:
+    """Prune a copy of `model`; see `prune` for what it raises."""
+    return _prune(model, config, data, on_progress)
+
+
+@pruning_method(Lanes)
+def prune_lanes(model: Any, config: Lanes, data: TrainingData, on_progress: OnProgress) -> PruneResult:
     """Prune a copy of `model`; see `prune` for what it raises."""
     return _prune(model, config, data, on_progress)
 

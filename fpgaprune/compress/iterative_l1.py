@@ -1,7 +1,8 @@
 """Iterative L1 magnitude pruning: train with L1 on the kernels, remove the smallest weights, repeat, fine-tune.
 
 The removed fraction follows the cubic schedule of Zhu and Gupta, "To prune, or not to prune" (arXiv:1710.01878):
-much at first, when weights are plenty, little near the end.
+much at first, when weights are plenty, little near the end. With `rewind` what stays goes back to its early weights
+after every removal, as in the search for lottery tickets (Frankle and Carbin, arXiv:1803.03635; arXiv:1912.05671).
 """
 
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class IterativeL1(TrainedConfig):
     fine_tune_learning_rate: float = 5e-4
     batch_size: int = 64
     loss: str | None = None
+    rewind: int | None = None  # after every removal, back to the weights after that many epochs with L1
     layer_limit: float = 0.95  # no kernel loses more of its weights than this, unless the target is higher
     exclude: tuple[str, ...] = ()
     seed: int = 0
@@ -54,7 +56,8 @@ class IterativeL1(TrainedConfig):
             ("layer_limit", 0 < self.layer_limit <= 1, "a fraction above 0, at most 1"),
             ("seed", whole(self.seed, 0), WHOLE),
         )
-        check_settings(self, rules)
+        early = self.rewind is None or (whole(self.rewind, 0) and self.rewind <= self.train_epochs)
+        check_settings(self, (*rules, ("rewind", early, "a number of epochs from 0 to train_epochs, or None")))
 
     def sparsity_after(self, step: int) -> float:
         """The fraction removed after `step` of the `steps` removals."""
@@ -68,9 +71,14 @@ def prune_iteratively(model: Any, config: IterativeL1, data: TrainingData, on_pr
     run = PruningRun(model, config, data, on_progress, epochs)
     trainer = run.trainer
     trainer.restart(config.learning_rate, config.l1)
-    run.train("train", config.train_epochs)
+    run.train("train", config.rewind or 0)
+    early = trainer.snapshot()
+    run.train("train", config.train_epochs - (config.rewind or 0))
     for step in range(1, config.steps + 1):
         masks = remove_smallest(trainer.kernels, trainer.masks(), config.sparsity_after(step), config.layer_limit)
+        if config.rewind is not None:
+            trainer.go_back(early)
+            trainer.restart(config.learning_rate, config.l1)
         trainer.hold(masks)
         run.train(f"prune {step}/{config.steps}", config.epochs_per_step)
     trainer.restart(config.fine_tune_learning_rate, l1=0.0)

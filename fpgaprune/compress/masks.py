@@ -1,7 +1,7 @@
 """Which weights stay: a boolean array per kernel, chosen by magnitude."""
 
 from collections.abc import Sequence
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fpgaprune.compress.kernels import Kernel, Weights
 
 Mask = NDArray[np.bool_]
+Groups = NDArray[np.int64]
 
 
 def remove_smallest(
@@ -66,47 +67,62 @@ def _n_of_m(kernel: Kernel, mask: Mask, n: int, m: int) -> Mask:
     return (keep & kept).reshape(mask.shape)
 
 
-def remove_smallest_blocks(
+def remove_smallest_groups(
     kernels: Sequence[Kernel],
     masks: Sequence[Mask],
     sparsity: float,
     layer_limit: float,
-    block: tuple[int, int],
+    groups: Sequence[Groups],
+    scores: Sequence[NDArray[np.float64]] | None = None,
 ) -> tuple[Mask, ...]:
-    """Masks that remove whole blocks of (inputs, outputs), the smallest mean magnitudes over all kernels first.
+    """Masks that remove whole groups of weights, the smallest mean score over all kernels first.
 
-    At least `ceil(sparsity * weights)` weights are removed, in blocks of those of the kernel as (inputs, outputs);
-    blocks at its edges are smaller. What was removed stays removed, and no kernel loses its last block.
+    `groups` number the group of every weight of a kernel from 0, in its shape; `scores` are magnitudes by default.
+    Groups go until at least `ceil(sparsity * weights)` weights are removed. What was removed stays removed, and no
+    kernel loses its last group, nor another once it has lost `layer_limit` of its weights (or `sparsity`, if larger).
     """
-    means, sizes, owners, labels = [], [], [], []
-    for index, (kernel, mask) in enumerate(zip(kernels, masks, strict=True)):
-        magnitude = np.where(mask, np.abs(kernel.values()), 0.0).reshape(-1, mask.shape[-1])
-        rows, columns = (np.arange(size) // step for size, step in zip(magnitude.shape, block, strict=True))
-        label = rows[:, np.newaxis] * (columns[-1] + 1) + columns
-        size = np.bincount(label.ravel())
-        means.append(np.bincount(label.ravel(), magnitude.ravel()) / size)
-        sizes.append(size)
-        owners.append(np.full(size.size, index))
-        labels.append(label)
-    size, owner = np.concatenate(sizes), np.concatenate(owners)
-    order = np.argsort(np.concatenate(means), kind="stable")
-    limits = np.array([max(layer_limit, sparsity) * kernel.size for kernel in kernels])
+    scores = scores or [np.where(mask, np.abs(k.values()), 0.0) for k, mask in zip(kernels, masks, strict=True)]
+    sizes = [np.bincount(label.ravel()) for label in groups]
+    means = [
+        np.bincount(label.ravel(), score.ravel()) / size
+        for label, score, size in zip(groups, scores, sizes, strict=True)
+    ]
+    size = np.concatenate(sizes)
+    owner = np.repeat(np.arange(len(kernels)), [each.size for each in sizes])
+    limits = [max(layer_limit, sparsity) * kernel.size for kernel in kernels]
     removed = np.zeros(size.size, dtype=np.bool_)
-    lost, wanted = np.zeros(len(kernels)), ceil(sparsity * size.sum())
-    blocks_left = np.bincount(owner)
-    for place in order:
-        if lost.sum() >= wanted:
+    lost, wanted, total = [0] * len(kernels), ceil(sparsity * size.sum()), 0
+    left = np.bincount(owner).tolist()
+    for place in np.argsort(np.concatenate(means), kind="stable").tolist():
+        if total >= wanted:
             break
-        kernel_index = owner[place]
-        if blocks_left[kernel_index] == 1 or lost[kernel_index] >= limits[kernel_index]:
+        kernel_index = int(owner[place])
+        if left[kernel_index] == 1 or lost[kernel_index] >= limits[kernel_index]:
             continue
         removed[place] = True
-        lost[kernel_index] += size[place]
-        blocks_left[kernel_index] -= 1
+        lost[kernel_index] += int(size[place])
+        total += int(size[place])
+        left[kernel_index] -= 1
     parts = np.split(removed, np.cumsum([each.size for each in sizes])[:-1])
-    return tuple(
-        mask & ~part[label].reshape(mask.shape) for mask, part, label in zip(masks, parts, labels, strict=True)
-    )
+    return tuple(mask & ~part[label] for mask, part, label in zip(masks, parts, groups, strict=True))
+
+
+def blocks_of(shape: tuple[int, ...], rows: int, columns: int) -> Groups:
+    """Groups of `rows` inputs by `columns` outputs of a kernel seen as (inputs, outputs); smaller at its edges."""
+    inputs, outputs = prod(shape[:-1]), shape[-1]
+    across = np.arange(outputs) // columns
+    return np.asarray((np.arange(inputs) // rows)[:, np.newaxis] * (across[-1] + 1) + across).reshape(shape)
+
+
+def lanes_of(shape: tuple[int, ...], reuse_factor: int) -> Groups:
+    """Groups of the weights that one multiplier sees in turn in the resource strategies.
+
+    hls4ml's resource kernels walk the weights output by output, and each multiplier takes `reuse_factor` of them in a
+    row (nnet_dense_resource.h: w_index = ir + rufactor * im).
+    """
+    inputs, outputs = prod(shape[:-1]), shape[-1]
+    lanes = np.arange(inputs * outputs).reshape(outputs, inputs).T // reuse_factor
+    return np.asarray(lanes).reshape(shape)
 
 
 def all_kept(kernels: Sequence[Kernel]) -> tuple[Mask, ...]:

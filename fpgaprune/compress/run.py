@@ -1,6 +1,6 @@
 """One pruning run: epochs with their scores, the last weights known to be good, and the record at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
@@ -76,8 +76,8 @@ class PruningRun:
         self.trainer.go_back(weights)
         self.last = best
 
-    def result(self, stopped: str | None = None) -> PruneResult:
-        """The model and its record."""
+    def result(self, stopped: str | None = None, more: Mapping[str, Any] | None = None) -> PruneResult:
+        """The model and its record, with `more` of it at the end."""
         record = pruning_record(
             self._config,
             self._kernels,
@@ -87,7 +87,7 @@ class PruningRun:
             history=self._history,
             stopped=stopped,
         )
-        return PruneResult(self.trainer.model, record)
+        return PruneResult(self.trainer.model, {**record, **(more or {})})
 
     def _report(self, phase: str, loss: float, score: Score) -> None:
         sparsity = quantized_sparsity(self.trainer.kernels)

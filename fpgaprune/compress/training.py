@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fpgaprune.compress.copying import predict
 from fpgaprune.compress.data import Arrays, Lesson, TrainingData, as_tuple
 from fpgaprune.compress.distillation import distillation_loss
+from fpgaprune.compress.hard_concrete import Gates
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import Mask, all_kept
 from fpgaprune.compress.metrics import Metric
@@ -88,6 +89,7 @@ class Trainer:
         seed: int,
         on_step: Callable[[], None] | None = None,
         project: Callable[[Kernel, Any], Any] | None = None,
+        ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
     ) -> None:
         tensorflow = load_frameworks().tensorflow
         self.model = model
@@ -108,9 +110,11 @@ class Trainer:
             self._answers = tuple(tensorflow.constant(a) for a in answers)
         self._masks = [tensorflow.Variable(mask, trainable=False, dtype=tensorflow.bool) for mask in all_kept(kernels)]
         self._l1 = tensorflow.Variable(0.0, trainable=False, dtype=tensorflow.float32)
-        self._project = project
-        self._hidden = [] if project is None else [tensorflow.Variable(kernel.variable) for kernel in self.kernels]
-        self._use(learning_rate=1e-3)
+        self._ties = tuple(ties)
+        self._gates: Gates | None = None
+        self._gate_optimizer: Any = None
+        self._rate = 1e-3
+        self.set_projection(project)
 
     @property
     def lesson(self) -> Lesson | None:
@@ -128,6 +132,27 @@ class Trainer:
             kernel.variable.assign(np.where(mask, kernel.variable.numpy(), 0.0))
         for hidden, mask in zip(self._hidden, masks, strict=False):
             hidden.assign(np.where(mask, hidden.numpy(), 0.0))
+
+    def set_projection(self, project: Callable[[Kernel, Any], Any] | None) -> None:
+        """From here on kernels hold what `project` gives."""
+        self._project = project
+        self._hidden = self._hide() if project is not None else []
+        self._put_projected()
+        self._use(self._rate)
+
+    def set_gates(self, gates: Gates | None, learning_rate: float = 0.1) -> None:
+        """From here on kernels are multiplied by gates, which learn too; None: they stay as the gates left them."""
+        self._gates = gates
+        self._hidden = self._hide() if gates is not None else []
+        self._gate_optimizer = None
+        if gates is not None:
+            self._gate_optimizer = load_frameworks().keras.optimizers.Adam(learning_rate)
+            self._gate_optimizer.build(gates.variables)
+        self._use(self._rate)
+
+    def _hide(self) -> list[Any]:
+        tensorflow = load_frameworks().tensorflow
+        return [tensorflow.Variable(kernel.variable) for kernel in self.kernels]
 
     def restart(self, learning_rate: float, l1: float) -> None:
         """Begin a phase: a fresh Adam optimizer, and `l1` times the sum of magnitudes added to the loss."""
@@ -158,6 +183,7 @@ class Trainer:
 
     def _use(self, learning_rate: float) -> None:
         frameworks = load_frameworks()
+        self._rate = learning_rate
         self._variables = list(self.model.trainable_variables)
         copies = {id(k.variable): hidden for k, hidden in zip(self.kernels, self._hidden, strict=False)}
         self._moved = [copies.get(id(variable), variable) for variable in self._variables]
@@ -171,6 +197,10 @@ class Trainer:
         tensorflow = load_frameworks().tensorflow
         inputs = [tensorflow.gather(x, index) for x in self._x]
         targets = [tensorflow.gather(y, index) for y in self._y]
+        with tensorflow.GradientTape() as gate_tape:
+            gated = [] if self._gates is None else self._gated(self._gates.sampled())
+            penalty = 0.0 if self._gates is None else self._gates.penalty()
+        self._put(gated)
         with tensorflow.GradientTape() as tape:
             outputs = tensorflow.nest.flatten(self.model(inputs[0] if len(inputs) == 1 else inputs, training=True))
             loss = sum(tensorflow.reduce_mean(self._loss.function(y, o)) for y, o in zip(targets, outputs, strict=True))
@@ -179,14 +209,52 @@ class Trainer:
             magnitudes = sum(tensorflow.reduce_sum(tensorflow.abs(kernel.variable)) for kernel in self.kernels)
             total = loss + sum(self.model.losses) + self._l1 * magnitudes
         gradients = tape.gradient(total, self._variables)
+        if self._gates is not None:
+            gradients = self._through_gates(gradients, gate_tape, [*gated, penalty])
         pairs = [(g, v) for g, v in zip(gradients, self._moved, strict=True) if g is not None]
         self._optimizer.apply_gradients(pairs)
-        for kernel, hidden in zip(self.kernels, self._hidden, strict=False):
-            if self._project is not None:
-                kernel.variable.assign(self._project(kernel, hidden))
+        for mask, hidden in zip(self._masks, self._hidden, strict=False):
+            hidden.assign(tensorflow.where(mask, hidden, tensorflow.zeros_like(hidden)))
+        if self._gates is not None:
+            self._put(self._gated(self._gates.steady()))
+        self._put_projected()
+        for variable, tie in self._ties:
+            variable.assign(tie(variable))
         for mask, kernel in zip(self._masks, self.kernels, strict=True):
             kernel.variable.assign(tensorflow.where(mask, kernel.variable, tensorflow.zeros_like(kernel.variable)))
         return loss
+
+    def _put_projected(self) -> None:
+        if self._project is not None:
+            self._put([self._project(kernel, each) for kernel, each in zip(self.kernels, self._hidden, strict=True)])
+
+    def _put(self, tensors: Sequence[Any]) -> None:
+        for kernel, tensor in zip(self.kernels, tensors, strict=False):
+            kernel.variable.assign(tensor)
+
+    def _gated(self, gates: Sequence[Any]) -> list[Any]:
+        return [hidden * gate for hidden, gate in zip(self._hidden, gates, strict=True)]
+
+    def _through_gates(self, gradients: list[Any], tape: Any, results: list[Any]) -> list[Any]:
+        """Those of the kernels become those of the hidden weights; the gates take their own step at once."""
+        if self._gates is None:
+            return gradients
+        tensorflow = load_frameworks().tensorflow
+        places = {id(variable): place for place, variable in enumerate(self._variables)}
+        where = [places[id(kernel.variable)] for kernel in self.kernels]
+        taken = [
+            tensorflow.zeros_like(kernel.variable) if gradients[place] is None else gradients[place]
+            for kernel, place in zip(self.kernels, where, strict=True)
+        ]
+        found = tape.gradient(
+            results, [*self._hidden, *self._gates.variables], [*taken, tensorflow.ones_like(results[-1])]
+        )
+        self._gate_optimizer.apply_gradients(list(zip(found[len(where) :], self._gates.variables, strict=True)))
+        self._gates.after_step()
+        result = list(gradients)
+        for place, gradient in zip(where, found, strict=False):
+            result[place] = gradient
+        return result
 
 
 Outputs = tuple[NDArray[Any], ...]

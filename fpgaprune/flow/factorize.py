@@ -98,4 +98,5 @@ def _train(
         seed=seed,
         on_progress=Watch(session, on_epoch).seen,
         project=found.project,
+        ties=found.ties,
     )

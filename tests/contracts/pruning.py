@@ -91,12 +91,72 @@ def zoo_data() -> TrainingData:
 
 
 @pytest.mark.keras
-class PruningContract(ABC):
-    """A method reaches its target on quantized weights, keeps biases, leaves the input alone and nothing behind."""
+class CompressionContract(ABC):
+    """What holds for a method that changes weights, whatever it is after."""
 
     @abstractmethod
     def config(self, target_sparsity: float, **settings: Any) -> PruneConfig:
         """A quick config of the method; `loss`, `exclude` and `learning_rate` must be accepted."""
+
+    def test_excluded_layers_and_the_model_itself_stay(self) -> None:
+        model = dense_model()
+        before = model.get_weights()
+        result = prune(model, self.config(0.6, exclude=("sec*",)), ring_data())
+        assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+        first, second = result.record["found"]["layers"]
+        assert (second["name"], second["pruned"], second["zeros"]) == ("second", False, 0)
+        assert first["pruned"]
+
+    def test_biases_stay(self) -> None:
+        result = prune(dense_model(), self.config(0.85), ring_data())
+        biases = [w.numpy() for w in result.model.weights if "bias" in w.name]
+        assert sum(np.count_nonzero(b) for b in biases) == sum(b.size for b in biases) > 0
+
+    @pytest.mark.parametrize("exclude", [("thrid",), ("second", "nothing*")])
+    def test_an_exclusion_that_matches_nothing_is_an_error(self, exclude: tuple[str, ...]) -> None:
+        with pytest.raises(ConfigError, match=exclude[-1].replace("*", ".")):
+            prune(dense_model(), self.config(0.5, exclude=exclude), ring_data())
+
+    def test_excluding_everything_is_an_error(self) -> None:
+        with pytest.raises(ConfigError, match="nothing is left"):
+            prune(dense_model(), self.config(0.5, exclude=("*",)), ring_data())
+
+    @pytest.mark.parametrize(
+        "quantizer", ["quantized_po2(4)", "binary(alpha=1)", "quantized_bits(1,0,alpha=1)", "stochastic_binary()"]
+    )
+    def test_a_quantizer_without_zero_is_refused(self, quantizer: str) -> None:
+        with pytest.raises(ModelError, match=r"first.*no zero"):
+            prune(dense_model(quantizer), self.config(0.5), ring_data())
+
+    def test_nan_weights_are_refused_by_layer(self) -> None:
+        model = dense_model()
+        kernel, bias = model.get_layer("second").get_weights()
+        kernel[0, 0] = np.nan
+        model.get_layer("second").set_weights([kernel, bias])
+        with pytest.raises(ModelError, match="second"):
+            prune(model, self.config(0.5), ring_data())
+
+    @pytest.mark.parametrize("suffix", [".h5", ".keras"])
+    def test_saves_and_loads_as_an_ordinary_model(self, suffix: str, tmp_path: Path) -> None:
+        model = dense_model("quantized_bits(6,1,alpha=1)")
+        pruned = prune(model, self.config(0.6), ring_data()).model
+        assert [type(layer) for layer in pruned.layers] == [type(layer) for layer in model.layers]
+        assert [layer.get_config() for layer in pruned.layers] == [layer.get_config() for layer in model.layers]
+        path = tmp_path / f"pruned{suffix}"
+        pruned.save(path)
+        fw = load_frameworks()
+        again = fw.qkeras.utils.load_qmodel(str(path), compile=False)
+        x = ring_data().validation_x
+        assert np.array_equal(again(x), pruned(x))
+        assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), pruned.get_weights(), strict=True))
+
+    def test_same_seed_same_weights(self) -> None:
+        first, second = (prune(dense_model(), self.config(0.5), ring_data()).model for _ in range(2))
+        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+
+
+class PruningContract(CompressionContract):
+    """A method reaches its target on quantized weights, keeps biases, leaves the input alone and nothing behind."""
 
     @pytest.mark.parametrize("quantizer", [None, "quantized_bits(6,1,alpha=1)", "quantized_bits(4,0,alpha='auto')"])
     @pytest.mark.parametrize("target", [0.5, 0.85])
@@ -122,11 +182,6 @@ class PruningContract(ABC):
         assert result.sparsity >= 0.6
         assert all(layer["zeros"] < layer["weights"] for layer in layers)
 
-    def test_biases_stay(self) -> None:
-        result = prune(dense_model(), self.config(0.85), ring_data())
-        biases = [w.numpy() for w in result.model.weights if "bias" in w.name]
-        assert sum(np.count_nonzero(b) for b in biases) == sum(b.size for b in biases) > 0
-
     def test_excluded_layers_are_not_pruned(self) -> None:
         result = prune(dense_model(), self.config(0.6, exclude=("sec*",)), ring_data())
         first, second = result.record["found"]["layers"]
@@ -135,32 +190,8 @@ class PruningContract(ABC):
         assert first["zeros"] / first["weights"] >= 0.6
         assert result.record["found"]["model_sparsity"] < result.sparsity
 
-    @pytest.mark.parametrize("exclude", [("thrid",), ("second", "nothing*")])
-    def test_an_exclusion_that_matches_nothing_is_an_error(self, exclude: tuple[str, ...]) -> None:
-        with pytest.raises(ConfigError, match=exclude[-1].replace("*", ".")):
-            prune(dense_model(), self.config(0.5, exclude=exclude), ring_data())
-
-    def test_excluding_everything_is_an_error(self) -> None:
-        with pytest.raises(ConfigError, match="nothing is left"):
-            prune(dense_model(), self.config(0.5, exclude=("*",)), ring_data())
-
-    @pytest.mark.parametrize(
-        "quantizer", ["quantized_po2(4)", "binary(alpha=1)", "quantized_bits(1,0,alpha=1)", "stochastic_binary()"]
-    )
-    def test_a_quantizer_without_zero_is_refused(self, quantizer: str) -> None:
-        with pytest.raises(ModelError, match=r"first.*no zero"):
-            prune(dense_model(quantizer), self.config(0.5), ring_data())
-
     def test_ternary_has_a_zero(self) -> None:
         assert prune(dense_model("ternary(alpha=1)"), self.config(0.5), ring_data()).sparsity >= 0.5
-
-    def test_nan_weights_are_refused_by_layer(self) -> None:
-        model = dense_model()
-        kernel, bias = model.get_layer("second").get_weights()
-        kernel[0, 0] = np.nan
-        model.get_layer("second").set_weights([kernel, bias])
-        with pytest.raises(ModelError, match="second"):
-            prune(model, self.config(0.5), ring_data())
 
     def test_progress_and_record_tell_the_story(self) -> None:
         seen: list[Progress] = []
@@ -172,24 +203,6 @@ class PruningContract(ABC):
         assert record["asked"]["target_sparsity"] == 0.5
         assert len(record["history"]) == len(seen)
         assert record["stopped"] is None
-
-    @pytest.mark.parametrize("suffix", [".h5", ".keras"])
-    def test_saves_and_loads_as_an_ordinary_model(self, suffix: str, tmp_path: Path) -> None:
-        model = dense_model("quantized_bits(6,1,alpha=1)")
-        pruned = prune(model, self.config(0.6), ring_data()).model
-        assert [type(layer) for layer in pruned.layers] == [type(layer) for layer in model.layers]
-        assert [layer.get_config() for layer in pruned.layers] == [layer.get_config() for layer in model.layers]
-        path = tmp_path / f"pruned{suffix}"
-        pruned.save(path)
-        fw = load_frameworks()
-        again = fw.qkeras.utils.load_qmodel(str(path), compile=False)
-        x = ring_data().validation_x
-        assert np.array_equal(again(x), pruned(x))
-        assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), pruned.get_weights(), strict=True))
-
-    def test_same_seed_same_weights(self) -> None:
-        first, second = (prune(dense_model(), self.config(0.5), ring_data()).model for _ in range(2))
-        assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
 
 
 def quantized_kernels(layer: Any) -> list[np.ndarray]:

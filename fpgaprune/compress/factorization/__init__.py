@@ -1,6 +1,7 @@
 """Layers of another, cheaper form: `factorize(model, config, samples)`, one config class per method."""
 
 from fpgaprune.compress.factorization.depthwise import DepthwiseSeparable
+from fpgaprune.compress.factorization.equivariant import Equivariant
 from fpgaprune.compress.factorization.low_rank import LowRank
 from fpgaprune.compress.factorization.method import (
     FactorizeConfig,
@@ -12,6 +13,7 @@ from fpgaprune.compress.factorization.method import (
 
 __all__ = [
     "DepthwiseSeparable",
+    "Equivariant",
     "FactorizeConfig",
     "FactorizeResult",
     "LowRank",

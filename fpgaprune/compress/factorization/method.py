@@ -14,6 +14,7 @@ from fpgaprune.registry import Registry
 Samples = Sequence[NDArray[Any]]
 Count = Callable[[Any], int]  # DSPs of a model
 Project = Callable[[Kernel, Any], Any]
+Tie = tuple[Any, Callable[[Any], Any]]  # a variable and what it has to be, made of what it is
 
 
 class FactorizeConfig:
@@ -30,11 +31,12 @@ class FactorizeConfig:
 
 @dataclass(frozen=True, eq=False)
 class FactorizeResult:
-    """The new model, not compiled, the JSON-ready record, and what fine-tuning has to keep kernels to (or None)."""
+    """The new model, not compiled, the JSON-ready record, and what fine-tuning keeps: kernels and other variables."""
 
     model: Any
     record: Mapping[str, Any]
     project: Project | None = None
+    ties: tuple[Tie, ...] = ()
 
 
 Config = TypeVar("Config", bound=FactorizeConfig)

@@ -1,6 +1,6 @@
 """Quantization-aware fine-tuning: gradients pass straight through the quantizers, zeros stay zero."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -23,18 +23,19 @@ def fine_tune(  # noqa: PLR0913 - a training run has that many settings
     seed: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
     project: Callable[[Kernel, Any], Any] | None = None,
+    ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
 ) -> Any:
     """Train a built (Q)Keras model in place, keep its best epoch, the start included; stored zeros stay zero.
 
-    With `project` the kernels hold what it makes of them (see `Trainer`). An epoch whose loss is not a number ends
-    the training with the best weights so far. Raises ConfigError for settings that make no sense, or a loss that is
-    not a number to begin with.
+    With `project` the kernels hold what it makes of them, with `ties` other variables (see `Trainer`). An epoch whose
+    loss is not a number ends the training with the best weights so far. Raises ConfigError for settings that make no
+    sense, or a loss that is not a number to begin with.
     """
     if epochs < 1 or not (isfinite(learning_rate) and learning_rate > 0):
         message = f"fine-tuning needs at least one epoch and a positive learning_rate, not {epochs}, {learning_rate}"
         raise ConfigError(message)
     kernels = find_kernels(model)
-    trainer = Trainer(model, kernels, data, loss=loss, batch_size=batch_size, seed=seed, project=project)
+    trainer = Trainer(model, kernels, data, loss=loss, batch_size=batch_size, seed=seed, project=project, ties=ties)
     trainer.hold([kernel.values() != 0 for kernel in kernels])
     trainer.restart(learning_rate, l1=0.0)
     best, weights = trainer.score(), trainer.snapshot()
