@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fpgaprune.clang import find_clang
 from fpgaprune.csim import build_simulation, find_compiler
 from fpgaprune.errors import ToolError, UnsupportedError
 from fpgaprune.read.project import read_project
 from fpgaprune.synth.open.evaluate import evaluate
-from fpgaprune.synth.open.front import compiler, front_end
+from fpgaprune.synth.open.front import front_end
 from fpgaprune.synth.open.front.instructions import compile_function
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Number, Value
@@ -225,7 +226,7 @@ def test_without_clang_the_error_says_what_would_work(monkeypatch: pytest.Monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ToolError, match=r"clang 18 or newer.*fpgaprune\[synth\]"):
-        compiler.find_clang()
+        find_clang()
 
 
 def test_broken_firmware_is_an_error_of_the_compiler(two: Path, tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ def test_the_types_equal_the_headers_of_amd(tmp_path: Path, seed: int) -> None:
     simulation = find_compiler()
     printed = []
     flags = ["-std=c++17", "-w", "-O0"]
-    for name, command, place in (("ours", compiler.find_clang(), ours), ("theirs", simulation.command, theirs)):
+    for name, command, place in (("ours", find_clang(), ours), ("theirs", simulation.command, theirs)):
         subprocess.run([*command, *flags, f"-I{place}", "types.cpp", "-o", name], cwd=tmp_path, check=True, timeout=600)
         result = subprocess.run([str(tmp_path / name)], capture_output=True, text=True, check=True, timeout=60)
         printed.append(result.stdout.splitlines())

@@ -9,6 +9,7 @@ import typer
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import show, write_json
 from fpgaprune.cli.progress import working
+from fpgaprune.csim import Headers
 from fpgaprune.flow.verify import verify
 from fpgaprune.read.model import load_model
 from fpgaprune.render.verification import verification_lines
@@ -36,6 +37,10 @@ def run(
         Path | None, typer.Option("--model", metavar="FILE", help="Compare with this model, not the stored one.")
     ] = None,
     weights: WeightsOption = None,
+    headers: Annotated[
+        Headers,
+        typer.Option("--headers", help="Whose C++ types to simulate with. auto: fpgaprune's, by clang, else hls4ml's."),
+    ] = Headers.AUTO,
     form: Annotated[VerifyFormat, typer.Option("--format", help="text for reading, json for programs.")] = (
         VerifyFormat.TEXT
     ),
@@ -47,7 +52,7 @@ def run(
     """
     with working("building and running the C simulation"):
         loaded = None if model is None else load_model(model, weights).model
-        result = verify(project, model=loaded, data=data, samples=samples, random=random)
+        result = verify(project, model=loaded, data=data, samples=samples, random=random, headers=headers)
     if form is VerifyFormat.JSON:
         write_json(result.json())
     else:

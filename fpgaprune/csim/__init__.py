@@ -1,8 +1,19 @@
 """C simulation: the generated project, compiled for this machine and run on arrays."""
 
-from fpgaprune.csim.build import build_simulation
+from fpgaprune.csim.build import Headers, build_fast_simulation, build_simulation, build_simulation_with
 from fpgaprune.csim.compiler import Compiler, find_compiler
 from fpgaprune.csim.simulation import Simulation, SimulationResult
 from fpgaprune.csim.source import Port, Recorded
 
-__all__ = ["Compiler", "Port", "Recorded", "Simulation", "SimulationResult", "build_simulation", "find_compiler"]
+__all__ = [
+    "Compiler",
+    "Headers",
+    "Port",
+    "Recorded",
+    "Simulation",
+    "SimulationResult",
+    "build_fast_simulation",
+    "build_simulation",
+    "build_simulation_with",
+    "find_compiler",
+]

@@ -29,7 +29,10 @@ class SimulationResult:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A built simulation. Every run is a process of its own, so a crash of generated code is an error, not the end."""
+    """A built simulation. Every run is a process of its own, so a crash of generated code is an error, not the end.
+
+    `types` says whose C++ types it was compiled with, and by what.
+    """
 
     program: Path
     weights: Path
@@ -37,6 +40,7 @@ class Simulation:
     outputs: tuple[Port, ...]
     recorded: tuple[Recorded, ...]
     timeout_seconds: float = 1800.0
+    types: str = ""
 
     def run(self, inputs: ArrayLike | Sequence[ArrayLike]) -> tuple[Array, ...]:
         """Outputs, each (samples, values) in float64, for `inputs`: one array (samples, …) per input of the model.

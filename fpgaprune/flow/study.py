@@ -17,7 +17,7 @@ import numpy as np
 from fpgaprune.compress import Progress, prune
 from fpgaprune.config.recipe import parse_strategy
 from fpgaprune.config.study import Hardware, Study, Variant, load_study
-from fpgaprune.csim import build_simulation
+from fpgaprune.csim import build_simulation_with
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 from fpgaprune.flow.audit import audit
@@ -151,7 +151,7 @@ class _Run:
         tests = folder / "test_inputs.npz"
         np.savez_compressed(tests, x=data.test_x)
         verification = verify(project, model=loaded.model, data=tests)
-        simulated = build_simulation(project).run(np.asarray(data.test_x, dtype=np.float64))[0]
+        simulated = build_simulation_with(project).run(np.asarray(data.test_x, dtype=np.float64))[0]
         with quiet("prediction"):
             outputs = loaded.model.predict(data.test_x, verbose=0)
         self.watcher.stage(variant.name, "audit, estimate, compare")

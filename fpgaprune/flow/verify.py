@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.csim import Simulation, build_simulation
+from fpgaprune.csim import Headers, Simulation, build_simulation_with
 from fpgaprune.design import Design, LayerKind
 from fpgaprune.errors import ConfigError, ProjectError
 from fpgaprune.fixed_point import FixedPoint
@@ -38,6 +38,7 @@ def verify(
     data: Path | None = None,
     samples: int | None = None,
     random: bool = False,
+    headers: Headers = Headers.AUTO,
 ) -> Verification:
     """Build and run the C simulation of a project and compare it with its model.
 
@@ -45,6 +46,7 @@ def verify(
     ones. They are first rounded to the project's input type, since that is what the hardware gets; the model gets the
     same. It agrees when every output is equal, or, where the model's quantizers do not decide every value, when the
     largest error is within 2 % of the range of outputs and the largest output is the same in 99 % of the samples.
+    The simulation is compiled with the `headers` asked for; `simulated_with` says which they were.
     Raises ProjectError, ConfigError or ToolError.
     """
     if not project.is_dir():
@@ -59,7 +61,7 @@ def verify(
         for array, layer in zip(arrays, design.input_layers, strict=True)
     ]
     started = time.perf_counter()
-    simulation = build_simulation(project)
+    simulation = build_simulation_with(project, headers)
     built = time.perf_counter()
     simulated = simulation.run(list(arrays))
     finished = time.perf_counter()
@@ -84,6 +86,7 @@ def verify(
         reason=reason,
         build_seconds=built - started,
         run_seconds=finished - built,
+        simulated_with=simulation.types,
     )
 
 

@@ -20,5 +20,6 @@ def verification_lines(result: Verification) -> list[str]:
         distance = f"{first.largest_error:.4g} = {first.largest_lsb:.3g} LSB of {first.precision}"
         lines.append(f"  first difference {first.name}: {distance}")
     lines.append(f"  widest type      {result.widest_type} (between layers; sums are kept whole)")
+    lines.append(f"  simulated with   {result.simulated_with}")
     lines.append(f"  time             {result.build_seconds:.1f} s to build, {result.run_seconds:.1f} s to run")
     return lines

@@ -38,6 +38,7 @@ class Verification:
     reason: str
     build_seconds: float
     run_seconds: float
+    simulated_with: str  # whose C++ types, compiled by what
 
     @property
     def relative_error(self) -> float:
@@ -73,4 +74,5 @@ class Verification:
             },
             "build_seconds": round(self.build_seconds, 2),
             "run_seconds": round(self.run_seconds, 2),
+            "simulated_with": self.simulated_with,
         }

@@ -3,8 +3,8 @@
 from hashlib import sha256
 from pathlib import Path
 
+from fpgaprune.clang import find_clang
 from fpgaprune.design import Design
-from fpgaprune.synth.open.front.compiler import find_clang
 from fpgaprune.synth.open.front.project import netlists_of
 from fpgaprune.synth.open.front_ends import FRONT_ENDS
 from fpgaprune.synth.open.storage import Network

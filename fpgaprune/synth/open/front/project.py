@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from fpgaprune.clang import find_clang
 from fpgaprune.design import Design, LayerKind
 from fpgaprune.errors import ToolError, UnsupportedError
 from fpgaprune.read.project import LayerCall, read_calls
 from fpgaprune.read.project.source import Variable
-from fpgaprune.synth.open.front.compiler import compile_layers, find_clang
+from fpgaprune.synth.open.front.compiler import compile_layers
 from fpgaprune.synth.open.front.instructions import compile_function
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Number, Value
