@@ -68,7 +68,8 @@ def run(
     """Turn dense, convolution and recurrent layers into QKeras layers of types that fit the data; count DSPs and LUTs.
 
     Integer bits and scales are chosen array by array for the least square error on the data. Batch normalizations
-    are folded into the layer before. The network's inputs and everything else that goes into a quantized layer get a type too.
+    are folded into the layer before. The network's inputs and everything else that goes into a quantized layer get a
+    type too.
     The record beside the model, NAME.pruning.json, says which type everything got and what stayed float.
     """
     asked = PostTraining(
