@@ -18,7 +18,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.estimate.sparse_kernels import plan_kernel
+from fpgaprune.estimate.kernels import plan_kernel
 from fpgaprune.generate.kernels.text import kernel_text
 
 TAGGER = ((16, 64), (64, 32), (32, 32), (32, 5))

@@ -12,7 +12,7 @@ from fpgaprune.csd import csd_digits
 from fpgaprune.csim import build_simulation
 from fpgaprune.design import Design, LayerSpec, Strategy
 from fpgaprune.design.differences import differences
-from fpgaprune.estimate.sparse_kernels import kernel_matrix, kernel_parameters
+from fpgaprune.estimate.kernels import kernel_matrix, kernel_parameters
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.flow.kernel_audit import kernel_differences
 from fpgaprune.frameworks import load_frameworks

@@ -14,6 +14,7 @@ from fpgaprune.errors import ToolError, UnsupportedError
 from fpgaprune.read.project import read_project
 from fpgaprune.synth.open.evaluate import evaluate
 from fpgaprune.synth.open.front import compiler, front_end
+from fpgaprune.synth.open.front.instructions import compile_function
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Number, Value
 from fpgaprune.synth.open.front.memory import Pointer
@@ -30,7 +31,9 @@ WIDTH = 16
 def followed(body: str, inputs: int, outputs: int = 1, extra: str = "") -> Netlist:
     """The netlist of a function @f(ptr %in, ptr %out) on i16 arrays, from its text."""
     builder = Builder()
-    machine = Machine(Module(f"{extra}\ndefine void @f(ptr %in, ptr %out) {{\n{body}\n  ret void\n}}\n"), builder)
+    machine = Machine(
+        Module(f"{extra}\ndefine void @f(ptr %in, ptr %out) {{\n{body}\n  ret void\n}}\n"), builder, compile_function
+    )
     source, target = machine.memory.block("in"), machine.memory.block("out")
     for number in range(inputs):
         source.cells[2 * number] = (2, builder.input(number, WIDTH, signed=True))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgaprune.estimate.sparse_kernels import plan_kernel
+from fpgaprune.estimate.kernels import plan_kernel
 from fpgaprune.generate.kernels.text import kernel_text
 
 GOLDEN = Path(__file__).parent / "golden" / "kernels"

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 from fpgaprune.frameworks import load_frameworks
-from fpgaprune.read.quantizer_types import activation_rule, activation_type, representable_type, smallest_type
+from fpgaprune.read.activation_rules import activation_rule, activation_type
+from fpgaprune.read.quantizer_types import representable_type, smallest_type
 
 pytestmark = pytest.mark.keras
 

@@ -16,7 +16,7 @@ from fpgaprune.csim import build_simulation
 from fpgaprune.design import Design, Strategy
 from fpgaprune.design.differences import differences
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.sparse_kernels import KernelCounts, kernel_attributes, live_kernel_matrix, plan_kernel
+from fpgaprune.estimate.kernels import KernelCounts, kernel_attributes, live_kernel_matrix, plan_kernel
 from fpgaprune.flow.audit import audit
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks

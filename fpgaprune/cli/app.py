@@ -29,6 +29,8 @@ from fpgaprune.errors import ConfigError, FpgapruneError, unknown_choice
 VERBS: Final[dict[str, str]] = {
     "prune": "Remove or cheapen weights, and say what that saves.",
     "quantize": "Turn a float model into a QKeras model of few bits.",
+    "distill": "Train a compressed model to answer as a larger one does.",
+    "factorize": "Replace layers by cheaper ones of low rank or of fewer filters.",
     "generate": "Write a verified HLS project from a Keras or QKeras model.",
     "verify": "Run a project's C simulation against its model.",
     "emulate": "Compute what a project computes, bit for bit, without compiling it.",

@@ -1,11 +1,23 @@
 """`fpgaprune prune`: a model with fewer or cheaper weights."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fpgaprune.cli.options import DataOption, LossOption, ScoreOption, WeightsOption
+from fpgaprune.cli.options import (
+    DataOption,
+    LossOption,
+    MixingOption,
+    ModelArgument,
+    NewModelOption,
+    RecipeOption,
+    ScoreOption,
+    TeacherOption,
+    TeacherWeightsOption,
+    TemperatureOption,
+    WeightsOption,
+    teacher_from,
+)
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
 from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.compress.constants import constants_methods
@@ -18,12 +30,10 @@ EXAMPLE = "fpgaprune prune model.h5 --method polynomial --target-sparsity 0.8 --
 
 
 def run(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A Keras or QKeras model: .h5, .keras, or .json with its weights.")
-    ],
+    model: ModelArgument,
     *,
     data: DataOption,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new model, .h5 or .keras.")],
+    output: NewModelOption,
     method: Annotated[
         str,
         typer.Option(
@@ -61,9 +71,7 @@ def run(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the method, as learning_rate=0.002."),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="A recipe of `generate` to count DSPs for.")
-    ] = None,
+    config: RecipeOption = None,
     part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
     precision: Annotated[
         str | None,
@@ -73,6 +81,10 @@ def run(
         int | None, typer.Option("--width", metavar="BITS", help="Bits of the types that are chosen from the data.")
     ] = None,
     weights: WeightsOption = None,
+    teacher: TeacherOption = None,
+    teacher_weights: TeacherWeightsOption = None,
+    temperature: TemperatureOption = 4.0,
+    mixing: MixingOption = 0.5,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Remove weights, or make them cheaper, and count the DSPs and LUTs the result needs.
@@ -110,6 +122,7 @@ def run(
             score=score,
             epochs=trained,
             smaller=shrink,
+            teacher=teacher_from(teacher, teacher_weights, temperature, mixing),
             on_epoch=show_epoch(progress),
         )
     emit(form, compression_sheet(found.record), lambda: found.record)

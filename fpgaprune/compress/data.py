@@ -13,11 +13,24 @@ Arrays = NDArray[Any] | tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True, eq=False)
+class Lesson:
+    """What a teacher answers on the training samples, one array per output, and how much that counts.
+
+    `mixing` is the share of the teacher in the loss, 0..1; `temperature` divides the logits of both.
+    """
+
+    answers: tuple[NDArray[Any], ...]
+    temperature: float
+    mixing: float
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingData:
     """Samples along the first axis; a tuple of arrays for a model of several inputs or outputs.
 
     The validation part chooses between epochs; keep a test part out of it. `metric` is what is chosen by: None takes
-    the accuracy of a classifier, else the loss.
+    the accuracy of a classifier, else the loss. With a `lesson`, whatever trains on the data learns from a teacher as
+    well (see `distilled`).
     """
 
     x: Arrays
@@ -25,6 +38,7 @@ class TrainingData:
     validation_x: Arrays
     validation_y: Arrays
     metric: Metric | None = None
+    lesson: Lesson | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError for empty parts, lengths that differ, and values that are not finite numbers."""

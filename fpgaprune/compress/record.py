@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fpgaprune.compress.data import Lesson
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import Mask
 from fpgaprune.compress.method import PruneConfig
@@ -47,6 +48,7 @@ def pruning_record(
     return {
         "method": config.method,
         "asked": config.record(),
+        "distillation": None if trainer.lesson is None else lesson_json(trainer.lesson),
         "found": {
             "sparsity": _sparsity(pruned),
             "model_sparsity": _sparsity(layers),
@@ -58,6 +60,11 @@ def pruning_record(
         "history": [epoch.json() for epoch in history],
         "stopped": stopped,
     }
+
+
+def lesson_json(lesson: Lesson) -> dict[str, float]:
+    """How much a teacher counted."""
+    return {"temperature": lesson.temperature, "mixing": lesson.mixing}
 
 
 def _layer(kernel: Kernel, mask: Mask | None) -> dict[str, Any]:

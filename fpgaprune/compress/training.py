@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.compress.copying import predict
-from fpgaprune.compress.data import Arrays, TrainingData, as_tuple
+from fpgaprune.compress.data import Arrays, Lesson, TrainingData, as_tuple
+from fpgaprune.compress.distillation import distillation_loss
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import Mask, all_kept
 from fpgaprune.compress.metrics import Metric
@@ -98,14 +99,22 @@ class Trainer:
         self._targets = fitting_targets(outputs, data.y)
         self._validation_targets = fitting_targets(outputs, data.validation_y)
         self._loss, self._judge = resolve_loss(loss, outputs, data.metric)
+        answers = () if data.lesson is None else data.lesson.answers
+        self._lesson = distillation_loss(data.lesson, loss_label(loss), outputs) if data.lesson is not None else None
         with tensorflow.device("CPU"):
             self._x = tuple(tensorflow.constant(a) for a in as_tuple(data.x))
             self._y = tuple(tensorflow.constant(a) for a in self._targets)
+            self._answers = tuple(tensorflow.constant(a) for a in answers)
         self._masks = [tensorflow.Variable(mask, trainable=False, dtype=tensorflow.bool) for mask in all_kept(kernels)]
         self._l1 = tensorflow.Variable(0.0, trainable=False, dtype=tensorflow.float32)
         self._project = project
         self._hidden = [] if project is None else [tensorflow.Variable(kernel.variable) for kernel in self.kernels]
         self._use(learning_rate=1e-3)
+
+    @property
+    def lesson(self) -> Lesson | None:
+        """The teacher's part in the training, where there is one."""
+        return self._data.lesson
 
     def masks(self) -> tuple[Mask, ...]:
         """The masks that hold now: True stays."""
@@ -164,6 +173,8 @@ class Trainer:
         with tensorflow.GradientTape() as tape:
             outputs = tensorflow.nest.flatten(self.model(inputs[0] if len(inputs) == 1 else inputs, training=True))
             loss = sum(tensorflow.reduce_mean(self._loss(y, o)) for y, o in zip(targets, outputs, strict=True))
+            if self._lesson is not None:
+                loss = self._lesson(loss, [tensorflow.gather(a, index) for a in self._answers], outputs)
             magnitudes = sum(tensorflow.reduce_sum(tensorflow.abs(kernel.variable)) for kernel in self.kernels)
             total = loss + sum(self.model.losses) + self._l1 * magnitudes
         gradients = tape.gradient(total, self._variables)
@@ -194,7 +205,7 @@ def resolve_loss(
     except (ValueError, TypeError) as error:
         message = f"unknown loss {loss!r}: give the name of a Keras loss, such as sparse_categorical_crossentropy"
         raise ConfigError(message) from error
-    label = loss if isinstance(loss, str) else getattr(function, "name", getattr(function, "__name__", ""))
+    label = loss_label(loss)
     logits = any(((o < 0) | (o > 1)).any() for o in outputs)
     if isinstance(loss, str) and "crossentropy" in label and logits:
         plain = function
@@ -210,6 +221,11 @@ def resolve_loss(
         return replace(score, own=metric(answers, targets), own_name=metric.name)
 
     return function, judge
+
+
+def loss_label(loss: Any) -> str:
+    """The name of a loss, given by that or as an object of Keras."""
+    return str(loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", "")))
 
 
 def _accuracy(

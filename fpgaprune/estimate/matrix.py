@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
+from fpgaprune.estimate.kernels import multipliers_by_bits
 from fpgaprune.estimate.padding import padding_patches
 from fpgaprune.estimate.products import Products
-from fpgaprune.estimate.sparse_kernels import multipliers_by_bits
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
 

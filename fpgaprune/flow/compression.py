@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fpgaprune.compress import Progress
+from fpgaprune.compress import Progress, TrainingData
 from fpgaprune.compress.copying import predict
+from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
@@ -55,6 +56,15 @@ class Compressed:
     record: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """A model file to learn from, and how."""
+
+    path: Path
+    config: Distillation
+    weights: Path | None = None
+
+
 class Compression:
     """A model file and its data, read and judged; `write` puts the compressed model and the record beside it.
 
@@ -81,9 +91,23 @@ class Compression:
         self.loss = loss or likely_loss(self.model, self.dataset.y)
         check_targets(self.model, self.dataset, self.loss)
         self._path, self._output = path, output
+        self._taught: dict[str, Any] = {}
         self._before = self.estimate(self.model)
         self.score = score_model(self.model, self.dataset, self.loss)
         self._sparsity = quantized_sparsity(find_kernels(self.model))
+
+    def training(self, seed: int, teacher: Teacher | None = None) -> TrainingData:
+        """What to train on: all but the test part, with a teacher's answers where there is one."""
+        data = self.dataset.training(VALIDATION, seed)
+        if teacher is None:
+            return data
+        model = load_model(teacher.path, teacher.weights).model
+        data = distilled(data, model, teacher.config)
+        self._taught = {
+            "teacher": {"model": teacher.path.name, **score_model(model, self.dataset, self.loss).json()},
+            "distillation": teacher.config.record(),
+        }
+        return data
 
     def estimate(self, model: Any) -> Estimate:
         """DSPs and LUTs of a model as it would be generated."""
@@ -96,6 +120,7 @@ class Compression:
         after = self.estimate(again)
         told = {
             **record,
+            **self._taught,
             "model": self._path.name,
             "output": self._output.name,
             "seconds": round(seconds, 3),

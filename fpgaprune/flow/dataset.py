@@ -42,7 +42,7 @@ class Dataset:
     def training(self, fraction: float, seed: int) -> TrainingData:
         """All but the test part, a random `fraction` of it for validation where it brings none of its own."""
         if self.validation is not None:
-            return TrainingData(self.x, self.y, *self.validation, self.metric)
+            return TrainingData(self.x, self.y, *self.validation, metric=self.metric)
         return replace(split_validation(self.x, self.y, fraction, seed), metric=self.metric)
 
     @property

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.design import Design
-from fpgaprune.estimate.sparse_kernels import KernelPlan, kernel_names, kernel_parameters, live_kernel_matrix
+from fpgaprune.estimate.kernels import KernelPlan, kernel_names, kernel_parameters, live_kernel_matrix
 from fpgaprune.read.project.folder import ProjectFolder
 from fpgaprune.read.project.kernels import kernel_codes, read_kernel
 from fpgaprune.results.audit import AuditDifference

@@ -20,7 +20,7 @@ from fpgaprune.compress.constants import Budget, ConstantsConfig, constants_conf
 from fpgaprune.compress.shrink import shrink
 from fpgaprune.errors import ConfigError, unknown_choice
 from fpgaprune.flow.budget_training import train_to_budget
-from fpgaprune.flow.compression import VALIDATION, Compressed, Compression, OnEpoch, Watch
+from fpgaprune.flow.compression import Compressed, Compression, OnEpoch, Teacher, Watch
 from fpgaprune.flow.constants import ChangedModel, change_constants
 from fpgaprune.generate.settings import GenerateSettings
 
@@ -35,6 +35,11 @@ def method_config(method: str, settings: Mapping[str, Any]) -> PruneConfig | Con
     if method not in all_methods():
         raise ConfigError(unknown_choice("method", method, all_methods()))
     found: Any = constants_config_type(method) if method in constants_methods() else training_config_type(method)
+    return config_from(found, method, settings)  # type: ignore[no-any-return]  # one of the two config types
+
+
+def config_from(found: Any, method: str, settings: Mapping[str, Any]) -> Any:
+    """An object of the config class `found`; raises ConfigError for a setting that is unknown or missing."""
     known = [field.name for field in fields(found)]
     for name in settings:
         if name not in known:
@@ -45,7 +50,7 @@ def method_config(method: str, settings: Mapping[str, Any]) -> PruneConfig | Con
         message = f"the method {method} needs {' and '.join(missing)}"
         raise ConfigError(message)
     try:
-        return found(**settings)  # type: ignore[no-any-return]  # one of the two config types
+        return found(**settings)
     except TypeError as error:  # text where a number is wanted
         message = f"a setting of {method} is of the wrong type: {error}"
         raise ConfigError(message) from error
@@ -63,25 +68,27 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     score: str | None = None,
     epochs: int = 0,
     smaller: bool = False,
+    teacher: Teacher | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> Compressed:
     """Prune the model in `path` as `config` says, write it to `output` (.h5 or .keras) and its record beside.
 
     `epochs` is for a budget: without it nothing is trained, with it the budget is reached in steps with training
-    between them. `smaller` takes out the neurons that nothing reads any more. The record is `<name>.pruning.json`.
-    DSPs and LUTs are those of the project `generate` would write with `settings`; the final ones are counted on the
-    model as it was written and read again. Raises what `prune`, `choose_constants` and `load_model` raise. When
-    training diverges, the last good weights are written all the same, and the error says so.
+    between them. What trains learns from the `teacher`, too, where there is one. `smaller` takes out the neurons that
+    nothing reads any more. The record is `<name>.pruning.json`. DSPs and LUTs are those of the project `generate` would
+    write with `settings`; the final ones are counted on the model as it was written and read again. Raises what
+    `prune`, `choose_constants` and `load_model` raise. When training diverges, the last good weights are written all
+    the same, and the error says so.
     """
     session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     model = session.model
     started = time.perf_counter()
     diverged: PruningDivergedError | None = None
     if isinstance(config, ConstantsConfig):
-        changed = _changed(session, config, epochs, on_epoch)
+        changed = _changed(session, config, epochs, teacher, on_epoch)
         result, record = changed.model, dict(changed.record)
     else:
-        training = session.dataset.training(VALIDATION, getattr(config, "seed", 0))
+        training = session.training(getattr(config, "seed", 0), teacher)
         watch = Watch(session, on_epoch)
         try:
             pruned = _trained(model, config, training, session.loss, watch.seen)
@@ -98,8 +105,13 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     return written
 
 
-def _changed(session: Compression, config: ConstantsConfig, epochs: int, on_epoch: OnEpoch | None) -> ChangedModel:
+def _changed(
+    session: Compression, config: ConstantsConfig, epochs: int, teacher: Teacher | None, on_epoch: OnEpoch | None
+) -> ChangedModel:
     if not epochs:
+        if teacher is not None:
+            message = f"{config.method} does not train without epochs: a teacher has nothing to teach"
+            raise ConfigError(message)
         return change_constants(session.model, config, session.inputs, session.settings)
     if not isinstance(config, Budget):
         message = f"{config.method} does not train: leave the epochs out"
@@ -108,7 +120,7 @@ def _changed(session: Compression, config: ConstantsConfig, epochs: int, on_epoc
         session.model,
         config,
         session.inputs,
-        session.dataset.training(VALIDATION, 0),
+        session.training(0, teacher),
         session.settings,
         loss=session.loss,
         epochs=epochs,

@@ -9,7 +9,7 @@ from fpgaprune.errors import ModelError
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.network import Network, Node, Record
-from fpgaprune.read.quantizer_types import ActivationRule, activation_rule
+from fpgaprune.read.activation_rules import ActivationRule, activation_rule
 
 _TABLES = {"sigmoid", "tanh", "softplus", "softsign", "selu"}
 _SIGNS = {"binary", "stochastic_binary", "binary_tanh", "binary_sigmoid"}

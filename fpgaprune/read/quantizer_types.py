@@ -7,7 +7,7 @@ own error, not part of the rules here.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -21,20 +21,6 @@ from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 FLOAT32_BITS = 24
 # Names of scales that QKeras fits to the array it quantizes.
 _FITTED = ("auto", "auto_po2")
-
-Function = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class ActivationRule:
-    """What an activation quantizer computes: `type.quantize(function(x))`, bit for bit.
-
-    `name` says which function it is: linear (none at all), leaky_relu, tanh, sigmoid, hard_sigmoid.
-    """
-
-    name: str
-    function: Function
-    type: FixedPoint
 
 
 def smallest_type(values: ArrayLike) -> FixedPoint | None:
@@ -68,41 +54,12 @@ def representable_type(quantizer: Any, values: ArrayLike | None = None) -> Fixed
     (SAT_SYM where `symmetric`): a value already quantized passes unchanged whatever the modes.
     """
     rule = _HOLDING.get(type(quantizer).__name__)
-    if rule is None or _number(getattr(quantizer, "qnoise_factor", 1.0)) != 1.0:
+    if rule is None or number(getattr(quantizer, "qnoise_factor", 1.0)) != 1.0:
         return None
     try:
         return rule(quantizer, values)
     except (DesignError, OverflowError):  # wider than any hardware type: 2**-2**14 of quantized_po2(16)
         return None
-
-
-def activation_rule(quantizer: Any) -> ActivationRule | None:
-    """The function and the type whose `quantize` together equal the quantizer; None where there are none.
-
-    Equal bit for bit for every float32 input whose distance from the range is below 2**24 LSBs, ties and values out
-    of range included, as long as the type has at most 24 bits. tanh and sigmoid are those of NumPy in double
-    precision: there a value within float32 error of a tie may round the other way. None for sign-like quantizers
-    (binary, 1-bit quantized_bits, ternary with a threshold other than 0.5), powers of two, u-law, hard swish,
-    random ones (bernoulli), and anything scaled by other than one.
-    """
-    rule = _COMPUTING.get(type(quantizer).__name__)
-    if rule is None or _number(getattr(quantizer, "qnoise_factor", 1.0)) != 1.0:
-        return None
-    try:
-        return rule(quantizer)
-    except (DesignError, OverflowError):
-        return None
-
-
-def activation_type(quantizer: Any) -> FixedPoint | None:
-    """The type, rounding and overflow included, whose `quantize` equals the quantizer bit for bit; else None.
-
-    This is `activation_rule` for the quantizers that apply no function of their own: quantized_bits, quantized_relu
-    without negative slope (unsigned SAT is the ReLU), quantized_tanh with QKeras' default clipping "tanh", ternary
-    with threshold 0.5. See there for the range in which it holds.
-    """
-    rule = activation_rule(quantizer)
-    return rule.type if rule is not None and rule.name == "linear" else None
 
 
 def _spanning(low: float, high: float, fraction: int) -> FixedPoint:
@@ -119,20 +76,21 @@ def _exact_code(value: float, fraction: int) -> int:
     return shifted // (denominator if fraction >= 0 else denominator << -fraction)
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
     """A Python number from what QKeras keeps: int, float, bool, NumPy or TensorFlow scalar."""
     return float(value.numpy() if hasattr(value, "numpy") else value)
 
 
-def _integer(value: Any) -> int:
-    number = _number(value)
-    if not number.is_integer():
-        message = f"a quantizer needs whole bits, not {number}"
+def integer(value: Any) -> int:
+    """A whole number of bits; a DesignError otherwise."""
+    bits = number(value)
+    if not bits.is_integer():
+        message = f"a quantizer needs whole bits, not {bits}"
         raise DesignError(message)
-    return int(number)
+    return int(bits)
 
 
-def _scales(quantizer: Any, values: ArrayLike | None) -> NDArray[np.float64] | None:
+def scales_of(quantizer: Any, values: ArrayLike | None) -> NDArray[np.float64] | None:
     """Every scale the quantizer multiplies its codes by; None where they are fitted to an unknown array."""
     alpha = getattr(quantizer, "alpha", None)
     if alpha is None:
@@ -174,23 +132,23 @@ def _lowest_exponent(value: float) -> int:
     return (numerator & -numerator).bit_length() - denominator.bit_length()
 
 
-def _bits_type(quantizer: Any) -> FixedPoint | None:
+def bits_type(quantizer: Any) -> FixedPoint | None:
     """The type of unscaled quantized_bits; None for its one-bit form, which is a sign."""
-    bits, keep_negative = _integer(quantizer.bits), bool(quantizer.keep_negative)
+    bits, keep_negative = integer(quantizer.bits), bool(quantizer.keep_negative)
     if bits - int(keep_negative) <= 0:
         return None
     symmetric = bool(quantizer.symmetric) and keep_negative
     return FixedPoint.from_quantized_bits(
         bits,
-        _integer(quantizer.integer),
+        integer(quantizer.integer),
         keep_negative=keep_negative,
         overflow=Overflow.SAT_SYM if symmetric else Overflow.SAT,
     )
 
 
 def _hold_bits(quantizer: Any, values: ArrayLike | None) -> FixedPoint | None:
-    base = _bits_type(quantizer)
-    scales = _scales(quantizer, values)
+    base = bits_type(quantizer)
+    scales = scales_of(quantizer, values)
     if base is not None and isinstance(quantizer.alpha, str):  # symmetric and signed, whatever was asked for
         base = FixedPoint(base.width, base.width - base.fraction, True, base.rounding, Overflow.SAT_SYM)
     if base is None:
@@ -205,28 +163,28 @@ def _two_valued(low: float, scales: NDArray[np.float64] | None) -> FixedPoint | 
 
 
 def _hold_sign(quantizer: Any, values: ArrayLike | None) -> FixedPoint | None:
-    return _two_valued(0.0 if getattr(quantizer, "use_01", False) else -1.0, _scales(quantizer, values))
+    return _two_valued(0.0 if getattr(quantizer, "use_01", False) else -1.0, scales_of(quantizer, values))
 
 
 def _hold_bernoulli(quantizer: Any, values: ArrayLike | None) -> FixedPoint | None:
-    return _two_valued(0.0, _scales(quantizer, values))
+    return _two_valued(0.0, scales_of(quantizer, values))
 
 
-def _relu_type(quantizer: Any) -> FixedPoint:
+def relu_type(quantizer: Any) -> FixedPoint:
     """Grid and positive range of quantized_relu."""
-    bits = _integer(quantizer.bits) - int(_number(quantizer.negative_slope) != 0)
-    return FixedPoint(bits, _integer(quantizer.integer), False, Rounding.RND_CONV, Overflow.SAT)
+    bits = integer(quantizer.bits) - int(number(quantizer.negative_slope) != 0)
+    return FixedPoint(bits, integer(quantizer.integer), False, Rounding.RND_CONV, Overflow.SAT)
 
 
-def _relu_bound(quantizer: Any) -> float | None:
+def relu_bound(quantizer: Any) -> float | None:
     """The upper bound that is really applied: QKeras ignores it unless is_quantized_clip is off."""
     bound = quantizer.relu_upper_bound
-    return _number(bound) if bound and not quantizer.is_quantized_clip else None
+    return number(bound) if bound and not quantizer.is_quantized_clip else None
 
 
 def _hold_relu(quantizer: Any, _: ArrayLike | None) -> FixedPoint | None:
-    base = _relu_type(quantizer)
-    slope, bound = _number(quantizer.negative_slope), _relu_bound(quantizer)
+    base = relu_type(quantizer)
+    slope, bound = number(quantizer.negative_slope), relu_bound(quantizer)
     fraction = base.fraction
     high = base.high
     if bound is not None and bound < high:
@@ -234,7 +192,7 @@ def _hold_relu(quantizer: Any, _: ArrayLike | None) -> FixedPoint | None:
         high = max(base.quantize(bound).item(), bound)
     if slope == 0 and fraction == base.fraction:
         return base
-    low = -slope * 2.0 ** _integer(quantizer.integer)
+    low = -slope * 2.0 ** integer(quantizer.integer)
     if slope:
         fraction = max(fraction, -_lowest_exponent(low))
     top = np.ceil(np.ldexp(high, fraction))
@@ -245,18 +203,18 @@ def _hold_relu(quantizer: Any, _: ArrayLike | None) -> FixedPoint | None:
     return held
 
 
-def _unit_type(bits: int, signed: bool, symmetric: bool) -> FixedPoint:
+def unit_type(bits: int, signed: bool, symmetric: bool) -> FixedPoint:
     """Values in (-1, 1) or [0, 1)."""
     overflow = Overflow.SAT_SYM if symmetric and signed else Overflow.SAT
     return FixedPoint(bits, int(signed), signed, Rounding.RND_CONV, overflow)
 
 
 def _hold_tanh(quantizer: Any, _: ArrayLike | None) -> FixedPoint | None:
-    return _unit_type(_integer(quantizer.bits), True, bool(quantizer.symmetric))
+    return unit_type(integer(quantizer.bits), True, bool(quantizer.symmetric))
 
 
 def _hold_sigmoid(quantizer: Any, _: ArrayLike | None) -> FixedPoint | None:
-    return _unit_type(_integer(quantizer.bits), False, False)
+    return unit_type(integer(quantizer.bits), False, False)
 
 
 def _exponents(quantizer: Any) -> tuple[int, int]:
@@ -265,8 +223,8 @@ def _exponents(quantizer: Any) -> tuple[int, int]:
     # private, but the only place where QKeras keeps them
     low, high = int(quantizer._min_exp), int(quantizer._max_exp)
     limit = quantizer.max_value
-    if limit is not None and isfinite(_number(limit)) and _number(limit) > 0:
-        high = min(high, max(low, _rounded_exponent(_number(limit), quantizer)))
+    if limit is not None and isfinite(number(limit)) and number(limit) > 0:
+        high = min(high, max(low, _rounded_exponent(number(limit), quantizer)))
     return factor * low, factor * high
 
 
@@ -277,7 +235,7 @@ def _rounded_exponent(limit: float, quantizer: Any) -> int:
 
 def _hold_po2(quantizer: Any, _: ArrayLike | None) -> FixedPoint | None:
     low, high = _exponents(quantizer)
-    signed = type(quantizer).__name__ == "quantized_po2" or _number(quantizer.negative_slope) != 0
+    signed = type(quantizer).__name__ == "quantized_po2" or number(quantizer.negative_slope) != 0
     # one bit left of the highest power, so that its negative and its positive both fit
     width = high - low + 1 + int(signed)
     return FixedPoint(width, width + low, signed, Rounding.RND_CONV, Overflow.SAT)
@@ -296,91 +254,4 @@ _HOLDING: dict[str, Callable[[Any, ArrayLike | None], FixedPoint | None]] = {
     "quantized_sigmoid": _hold_sigmoid,
     "quantized_po2": _hold_po2,
     "quantized_relu_po2": _hold_po2,
-}
-
-
-def _same(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values
-
-
-def _unscaled(quantizer: Any) -> bool:
-    scales = _scales(quantizer, None)
-    return scales is not None and bool(np.all(scales == 1.0))
-
-
-def _compute_bits(quantizer: Any) -> ActivationRule | None:
-    base = _bits_type(quantizer)
-    return ActivationRule("linear", _same, base) if base is not None and _unscaled(quantizer) else None
-
-
-def _compute_relu(quantizer: Any) -> ActivationRule | None:
-    if quantizer.use_sigmoid:
-        return None
-    base = _relu_type(quantizer)
-    slope, bound = _number(quantizer.negative_slope), _relu_bound(quantizer)
-    if bound is not None and bound < base.high:
-        if not base.holds(bound):
-            return None  # values above the bound become the bound, which is off the grid
-        return _bounded_relu(base, slope, bound, quantizer)
-    if slope == 0:
-        return ActivationRule("linear", _same, base)
-    return _bounded_relu(base, slope, None, quantizer)
-
-
-def _bounded_relu(base: FixedPoint, slope: float, bound: float | None, quantizer: Any) -> ActivationRule | None:
-    low = -slope * 2.0 ** _integer(quantizer.integer)
-    held = base
-    if slope:
-        held = _hold_relu(quantizer, None) or base
-        if not held.holds(low) or held.fraction != base.fraction:
-            return None  # the negative end lies between two steps
-    top = base.high if bound is None else bound
-
-    def function(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.clip(np.where(values < 0, values * slope, values), low, top)
-
-    return ActivationRule("leaky_relu" if slope else "bounded_relu", function, held)
-
-
-def _compute_tanh(quantizer: Any) -> ActivationRule | None:
-    unit = _unit_type(_integer(quantizer.bits), True, bool(quantizer.symmetric))
-    if quantizer.use_real_tanh:
-        return ActivationRule("tanh", np.tanh, unit)
-    return ActivationRule("linear", _same, unit)  # 2 * clip(x / 2 + 1 / 2, 0, 1) - 1: saturation does the clipping
-
-
-def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    positive = 1.0 / (1.0 + np.exp(-np.abs(values)))
-    result: NDArray[np.float64] = np.where(values >= 0, positive, 1.0 - positive)
-    return result
-
-
-def _hard_sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.clip(0.5 * values + 0.5, 0.0, 1.0)
-
-
-def _compute_sigmoid(quantizer: Any) -> ActivationRule | None:
-    unit = _unit_type(_integer(quantizer.bits), False, False)
-    lowest = unit.lsb if quantizer.symmetric else 0.0
-    inner = _sigmoid if quantizer.use_real_sigmoid else _hard_sigmoid
-
-    def function(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.maximum(inner(values), lowest)
-
-    return ActivationRule("sigmoid" if quantizer.use_real_sigmoid else "hard_sigmoid", function, unit)
-
-
-def _compute_ternary(quantizer: Any) -> ActivationRule | None:
-    if not _unscaled(quantizer) or quantizer.threshold is None or _number(quantizer.threshold) != 0.5:
-        return None
-    return ActivationRule("linear", _same, FixedPoint(2, 2, True, Rounding.RND_INF, Overflow.SAT_SYM))
-
-
-_COMPUTING: dict[str, Callable[[Any], ActivationRule | None]] = {
-    "quantized_bits": _compute_bits,
-    "quantized_relu": _compute_relu,
-    "quantized_tanh": _compute_tanh,
-    "quantized_sigmoid": _compute_sigmoid,
-    "ternary": _compute_ternary,
-    "stochastic_ternary": _compute_ternary,
 }

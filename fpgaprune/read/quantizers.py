@@ -13,13 +13,8 @@ from numpy.typing import NDArray
 
 from fpgaprune.errors import ModelError
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
-from fpgaprune.read.quantizer_types import (
-    ActivationRule,
-    activation_rule,
-    activation_type,
-    representable_type,
-    smallest_type,
-)
+from fpgaprune.read.activation_rules import ActivationRule, activation_rule, activation_type
+from fpgaprune.read.quantizer_types import representable_type, smallest_type
 
 __all__ = [
     "ActivationRule",

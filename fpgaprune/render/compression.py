@@ -28,6 +28,11 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     fixed = record.get("not_changeable", ())
     if fixed:
         notes.append(f"Left as they are, since their constants are not one kernel of the model: {', '.join(fixed)}.")
+    teacher = record.get("teacher")
+    if teacher is not None:
+        accuracy = teacher["accuracy"]
+        worth = f"loss {_short(teacher['loss'])}" if accuracy is None else f"accuracy {_percent(accuracy)}"
+        notes.append(f"The teacher {teacher['model']}: {worth}.")
     title = f"{record['model']} by {record['method']}: {record['output']}"
     return Sheet(title=title, columns=_COLUMNS, rows=tuple(rows), footnotes=tuple(notes))
 

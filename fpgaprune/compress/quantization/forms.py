@@ -63,15 +63,20 @@ def weight_form(values: Array, types: Types, channels: int, where: str) -> Weigh
     return WeightForm(build[types.weights](), values / scale, text)
 
 
+def weight_quantizer(values: Array, bits: int) -> str:
+    """QKeras' text for the best fixed-point type of constants without a scale."""
+    return f"quantized_bits({bits},{best_type(values, bits, signed=True).integer - 1},alpha=1)"
+
+
 def bias_form(values: Array, bits: int) -> WeightForm:
     """The best fixed-point type of biases."""
-    return _text(f"quantized_bits({bits},{best_type(values, bits, signed=True).integer - 1},alpha=1)", values)
+    return _text(weight_quantizer(values, bits), values)
 
 
 def value_quantizer(values: Array, bits: int) -> str:
     """QKeras' text for the best type of values between layers: without a sign where none is ever negative."""
     if values.min(initial=0.0) < 0:
-        return f"quantized_bits({bits},{best_type(values, bits, signed=True).integer - 1},alpha=1)"
+        return weight_quantizer(values, bits)
     return f"quantized_relu({bits},{best_type(values, bits, signed=False).integer})"
 
 

@@ -12,9 +12,9 @@ from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.schedule import Clock, build_clock
 from fpgaprune.estimate.fabric.structure import LayerFabric
+from fpgaprune.estimate.kernels import KernelCounts, kernel_matrix, live_kernel_matrix
 from fpgaprune.estimate.network import build_estimate_context, estimate_layer
 from fpgaprune.estimate.rules import MappingRules
-from fpgaprune.estimate.sparse_kernels import KernelCounts, kernel_matrix, live_kernel_matrix
 
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 MATRICES = frozenset({LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D, *_DEPTHWISE})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fpgaprune.design import LayerKind, LayerSpec
-from fpgaprune.estimate.sparse_kernels import (
+from fpgaprune.estimate.kernels import (
     RECURRENT,
     KernelPlan,
     kernel_names,

@@ -9,7 +9,7 @@ from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.estimate.choose import adder_lut
-from fpgaprune.estimate.sparse_kernels import RECURRENT, KernelPlan, kernel_parameters, live_kernel_matrix, plan_kernel
+from fpgaprune.estimate.kernels import RECURRENT, KernelPlan, kernel_parameters, live_kernel_matrix, plan_kernel
 from fpgaprune.fixed_point import EXACT_WIDTH, Overflow
 from fpgaprune.generate.kernels.forms import obstacle_in_text
 from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from fpgaprune.design import LayerKind
-from fpgaprune.estimate.sparse_kernels import RECURRENT
+from fpgaprune.estimate.kernels import RECURRENT
 
 KERNEL = re.compile(r"(using kernel = )[\w:]+(<data_T, res_T, CONFIG_T>;)")
 CALL = re.compile(r"nnet::((?:pointwise_|depthwise_)?conv_[12]d)_cl<")

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Sequence
 
 from fpgaprune.csd import csd_terms
-from fpgaprune.estimate.sparse_kernels import FREE_DIGITS, KernelPlan, KernelProduct, lane_bits, signed_bits
+from fpgaprune.estimate.kernels import FREE_DIGITS, KernelPlan, KernelProduct, lane_bits, signed_bits
 
 PIECE = 128  # products in one function: compilers take longer than linear over long ones
 

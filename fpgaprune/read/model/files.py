@@ -13,14 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
-from numpy.typing import NDArray
 
 from fpgaprune.errors import ModelError
-
-Array = NDArray[np.generic]
-# A group of the HDF5 file as nested data: names to groups or arrays.
-Tree = Mapping[str, Any]
+from fpgaprune.read.model.stored import StoredWeights, stored_weights
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -38,24 +33,6 @@ _OUTSIDE = {
 }
 _WEIGHT_ENDINGS = ("_weights.h5", ".weights.h5", "_weights.hdf5", ".h5")
 _CORRUPT = (OSError, KeyError, RuntimeError, ValueError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError)
-
-
-@dataclass(frozen=True)
-class NamedArrays:
-    """Arrays of one layer of the file: `names` as stored, `values` in the same order."""
-
-    layer: str
-    names: tuple[str, ...]
-    values: tuple[Array, ...]
-
-
-@dataclass(frozen=True)
-class StoredWeights:
-    """The arrays of a file, in one of two layouts: by layer (Keras 2 HDF5), or as a tree of objects (.keras)."""
-
-    path: Path
-    by_layer: tuple[NamedArrays, ...] | None = None
-    tree: Tree | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +136,7 @@ def _hdf5_model(path: Path, stored: Any) -> ModelFile:
         raise ModelError(message)
     architecture = _json(config, f"the architecture in {path}")
     major = _major(stored.attrs.get("keras_version"))
-    return ModelFile(path, "h5", architecture, major, _stored_weights(path, stored))
+    return ModelFile(path, "h5", architecture, major, stored_weights(path, stored))
 
 
 def _no_architecture(path: Path, stored: Any) -> str:
@@ -190,7 +167,7 @@ def _zipped_model(path: Path, archive: zipfile.ZipFile) -> ModelFile:
     architecture = _json(archive.read("config.json"), f"config.json in {path}")
     metadata = _json(archive.read("metadata.json"), "metadata.json") if "metadata.json" in members else {}
     with h5py.File(io.BytesIO(archive.read("model.weights.h5")), "r") as stored:
-        weights = _stored_weights(path, stored)
+        weights = stored_weights(path, stored)
     return ModelFile(path, "keras", architecture, _major(metadata.get("keras_version")), weights)
 
 
@@ -216,7 +193,7 @@ def _read_json(path: Path, weights: Path | None) -> ModelFile:
         raise ModelError(message)
     try:
         with h5py.File(found, "r") as stored:
-            arrays = _stored_weights(found, stored)
+            arrays = stored_weights(found, stored)
     except _CORRUPT as error:
         message = f"the weights {found} are damaged, cut off or not HDF5: {_first_line(error)}"
         raise ModelError(message) from error
@@ -232,81 +209,6 @@ def _weights_beside(path: Path) -> Path:
     names = ", ".join(candidate.name for candidate in tried)
     message = f"{path} is an architecture without weights; none of {names} lies beside it, and none was given"
     raise ModelError(message)
-
-
-def _stored_weights(path: Path, stored: Any) -> StoredWeights:
-    group = stored.get("model_weights", stored)
-    if "layer_names" in group.attrs:
-        layers = tuple(_layer_arrays(path, group, name) for name in _texts(group.attrs["layer_names"]))
-        return StoredWeights(path, by_layer=layers)
-    for root in ("layers", "_layer_checkpoint_dependencies"):
-        if root in group:
-            return StoredWeights(path, tree=_tree(path, group[root]))
-    if any("_layer_checkpoint_dependencies" in key or key.startswith("layers\\") for key in group):
-        return StoredWeights(path, tree=_windows_tree(path, group))
-    if len(group) == 0 or not any(True for _ in group):
-        return StoredWeights(path, by_layer=())
-    message = f"the weights in {path} are not laid out as Keras does"
-    raise ModelError(message)
-
-
-def _layer_arrays(path: Path, group: Any, layer: str) -> NamedArrays:
-    if layer not in group:
-        message = f"the weights in {path} list a layer {layer!r} that the file does not hold"
-        raise ModelError(message)
-    names = tuple(_texts(group[layer].attrs.get("weight_names", ())))
-    values = tuple(_array(path, group[layer], name) for name in names)
-    return NamedArrays(layer, names, values)
-
-
-def _texts(values: Any) -> list[str]:
-    return [value.decode() if isinstance(value, bytes) else str(value) for value in values]
-
-
-def _array(path: Path, group: Any, name: str) -> Array:
-    """The array at `name`; links to other files are refused, so that a model cannot pull in foreign data."""
-    here = group
-    for part in name.strip("/").split("/"):
-        if isinstance(here.get(part, getlink=True), h5py.ExternalLink):
-            message = f"{path} links the array {name!r} to another file; weights must lie in the model's own file"
-            raise ModelError(message)
-        here = here[part]
-    return _values(path, here, name)
-
-
-def _values(path: Path, dataset: Any, name: str) -> Array:
-    if getattr(dataset, "external", None):
-        message = f"{path} keeps the array {name!r} in another file; weights must lie in the model's own file"
-        raise ModelError(message)
-    values = np.asarray(dataset)
-    if values.dtype.kind not in "fiub":
-        message = f"{path} holds an array {name!r} of {values.dtype}, which is not numeric"
-        raise ModelError(message)
-    return values
-
-
-def _tree(path: Path, group: Any) -> Tree:
-    found: dict[str, Any] = {}
-    for key in group:
-        if isinstance(group.get(key, getlink=True), h5py.ExternalLink):
-            message = f"{path} links {key!r} to another file; weights must lie in the model's own file"
-            raise ModelError(message)
-        child = group[key]
-        found[key] = _values(path, child, key) if isinstance(child, h5py.Dataset) else _tree(path, child)
-    return found
-
-
-def _windows_tree(path: Path, group: Any) -> Tree:
-    """Keras 2.12 on Windows used backslashes, which HDF5 takes as part of the name."""
-    root: dict[str, Any] = {}
-    for key, child in _tree(path, group).items():
-        parts = [part for part in key.split("\\") if part]
-        here = root
-        for part in parts:
-            here = here.setdefault(part, {})
-        here.update(child)
-    tree: Tree = root.get("layers", root.get("_layer_checkpoint_dependencies", {}))
-    return tree
 
 
 def _first_line(error: BaseException) -> str:

@@ -8,8 +8,8 @@ import numpy as np
 
 from fpgaprune.errors import ModelError
 from fpgaprune.read.model.build import Built
-from fpgaprune.read.model.files import Array, NamedArrays, StoredWeights, Tree
 from fpgaprune.read.model.network import LayerRecord, NetworkRecord
+from fpgaprune.read.model.stored import Array, NamedArrays, StoredWeights, Tree
 
 _WRAPPER_ARRAYS = ("mask", "threshold", "pruning_step")
 _NO_WEIGHTS = frozenset(("seed_generator", "activation", "_input_dropout", "input_spec"))

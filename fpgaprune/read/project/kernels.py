@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.errors import ProjectError
-from fpgaprune.estimate.sparse_kernels import KernelPlan, KernelProduct
+from fpgaprune.estimate.kernels import KernelPlan, KernelProduct
 from fpgaprune.read.project.folder import ProjectFolder
 
 _NAME = re.compile(r"sparse_\w+")

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.errors import ProjectError
-from fpgaprune.estimate.sparse_kernels import kernel_attributes
+from fpgaprune.estimate.kernels import kernel_attributes
 from fpgaprune.read.project.kernels import is_kernel, read_kernel
 from fpgaprune.read.project.site import Config, Layout, Site
 

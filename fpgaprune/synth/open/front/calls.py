@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front import fractions
 from fpgaprune.synth.open.front.arithmetic import operate
-from fpgaprune.synth.open.front.interpret import Frame, Machine, Step
+from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.memory import Pointer, Routine
+from fpgaprune.synth.open.front.program import Frame, Step
 from fpgaprune.synth.open.front.types import Integer, Real, Scanner, Type, Void
 
 if TYPE_CHECKING:

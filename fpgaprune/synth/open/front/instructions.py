@@ -8,20 +8,13 @@ from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front.arithmetic import OPERATIONS, compare, convert, operate
 from fpgaprune.synth.open.front.calls import call_step
 from fpgaprune.synth.open.front.fraction_steps import FRACTION_KINDS
-from fpgaprune.synth.open.front.interpret import (
-    Branch,
-    CompiledBlock,
-    CompiledFunction,
-    Frame,
-    Machine,
-    Return,
-    Step,
-)
+from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Value
 from fpgaprune.synth.open.front.memory import UNDEFINED
 from fpgaprune.synth.open.front.memory_steps import MEMORY_KINDS
 from fpgaprune.synth.open.front.module import Function, unsupported
 from fpgaprune.synth.open.front.operands import FLAGS, Compiler
+from fpgaprune.synth.open.front.program import Branch, CompiledBlock, CompiledFunction, Frame, Return, Step
 from fpgaprune.synth.open.front.types import Integer, Scanner
 
 _OPCODE: Final = re.compile(r"[a-z]\w*")

@@ -5,65 +5,28 @@ ways are followed and what they leave behind is selected from, as hardware does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from dataclasses import dataclass
+from typing import Final
 
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front import fractions
 from fpgaprune.synth.open.front.intervals import Value
-from fpgaprune.synth.open.front.memory import UNDEFINED, Block, Memory, Pointer, Routine, Undefined, Word, select
-from fpgaprune.synth.open.front.module import Module, flattened
+from fpgaprune.synth.open.front.memory import Block, Memory, Pointer, Routine, Undefined, Word, moved, select
+from fpgaprune.synth.open.front.module import Function, Module, flattened
+from fpgaprune.synth.open.front.program import Branch, CompiledFunction, Datum, Frame, Return
+from fpgaprune.synth.open.front.types import Integer, Real, Structure
 from fpgaprune.synth.open.front.values import Builder
 
 MOST_BLOCKS: Final = 100_000_000
 
-Datum: TypeAlias = "Word | tuple[Datum, ...] | None"
-Frame: TypeAlias = list[Datum]
-Step: TypeAlias = Callable[[Frame], None]
-
-
-@dataclass(frozen=True)
-class Branch:
-    """How a block ends: where it goes on for each value of `slot`; `default` without one, or for any other value."""
-
-    default: str
-    slot: int | None = None
-    cases: Mapping[int, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Return:
-    """How a function ends."""
-
-    slot: int | None
-
-
-@dataclass
-class CompiledBlock:
-    """A block: for each predecessor the slots its phis are set from, what is done, and how it ends."""
-
-    phis: tuple[int, ...]
-    sources: Mapping[str, tuple[int, ...]]
-    steps: Sequence[Step]
-    end: Branch | Return | None
-
-
-@dataclass
-class CompiledFunction:
-    """A function whose registers are places in a list; `template` holds its constants."""
-
-    name: str
-    parameters: tuple[int, ...]
-    template: Frame
-    blocks: Mapping[str, CompiledBlock]
-    entry: str
-    joins: Mapping[str, str | None]
-
 
 class Machine:
-    """The state while one layer is followed."""
+    """The state while one layer is followed; `compile_function` makes steps of a function's text at its first call."""
 
-    def __init__(self, module: Module, builder: Builder) -> None:
+    def __init__(
+        self, module: Module, builder: Builder, compile_function: Callable[["Machine", Function], CompiledFunction]
+    ) -> None:
+        self._compile = compile_function
         self.module = module
         self.builder = builder
         self.memory = Memory(builder)
@@ -99,9 +62,7 @@ class Machine:
         """Call a function that is defined in the module."""
         compiled = self._compiled.get(name)
         if compiled is None:
-            from fpgaprune.synth.open.front.instructions import compile_function  # noqa: PLC0415  (each needs the other)
-
-            compiled = self._compiled[name] = compile_function(self, self.module.function(name))
+            compiled = self._compiled[name] = self._compile(self, self.module.function(name))
         frame = compiled.template.copy()
         for slot, argument in zip(compiled.parameters, arguments, strict=True):
             frame[slot] = argument
@@ -206,11 +167,7 @@ class Machine:
 
     def load(self, address: Word, kind: object) -> Datum:
         """The value of a type at an address."""
-        from fpgaprune.synth.open.front.types import Integer, Real, Structure  # noqa: PLC0415
-
         if isinstance(kind, Structure):
-            from fpgaprune.synth.open.front.memory import moved  # noqa: PLC0415
-
             return tuple(
                 self.load(moved(address, offset), part) for offset, part in zip(kind.offsets, kind.fields, strict=True)
             )
@@ -228,6 +185,3 @@ class _Course:
     result: Datum
     incoming: tuple[Datum, ...]
     change: Mapping[tuple[Block, int], tuple[int, Word] | None]
-
-
-__all__ = ["MOST_BLOCKS", "UNDEFINED", "Branch", "CompiledBlock", "CompiledFunction", "Machine", "Return"]

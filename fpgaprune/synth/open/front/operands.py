@@ -4,13 +4,10 @@ import re
 from typing import Final
 
 from fpgaprune.synth.open.front import fractions
-from fpgaprune.synth.open.front.interpret import (
-    Datum,
-    Frame,
-    Machine,
-)
+from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.memory import UNDEFINED, Choice, Pointer, Word, moved
 from fpgaprune.synth.open.front.module import Function
+from fpgaprune.synth.open.front.program import Datum, Frame
 from fpgaprune.synth.open.front.types import Array, Real, Scanner, Structure, Type
 
 # Words that promise something of an instruction's operands and change none of its results.

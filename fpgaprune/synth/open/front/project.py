@@ -9,6 +9,7 @@ from fpgaprune.errors import ToolError, UnsupportedError
 from fpgaprune.read.project import LayerCall, read_calls
 from fpgaprune.read.project.source import Variable
 from fpgaprune.synth.open.front.compiler import compile_layers, find_clang
+from fpgaprune.synth.open.front.instructions import compile_function
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Number, Value
 from fpgaprune.synth.open.front.memory import Pointer, moved
@@ -110,7 +111,7 @@ def _modules(
 def _netlist(module: Module, wrapper: Wrapper, design: Design) -> Netlist:
     """Follow one layer."""
     builder = Builder()
-    machine = Machine(module, builder)
+    machine = Machine(module, builder, compile_function)
     machine.start()
     call = wrapper.call
     ports, addresses = [], []
