@@ -20,6 +20,7 @@ from rich.progress import (
 
 from fpgaprune.flow.compression import Epoch
 from fpgaprune.results import VariantResult
+from fpgaprune.results.fit import Attempt
 
 
 @contextmanager
@@ -153,3 +154,40 @@ class SweepProgress(EpochProgress):
         if not self._console.is_terminal and tenth != self._tenth:
             self.say(f"{done} of {total} points")
         self._tenth = tenth
+
+
+class FitProgress(SweepProgress):
+    """Shows the combination and its epochs; a line that stays for every finished one."""
+
+    def __enter__(self) -> Self:
+        """Start drawing."""
+        super().__enter__()
+        return self
+
+    @staticmethod
+    def _more_columns() -> tuple[TimeRemainingColumn, ...]:
+        return ()
+
+    def begin(self, what: str) -> None:
+        """A combination begins."""
+        if self._stopped:
+            raise KeyboardInterrupt
+        super().begin(what)
+
+    def epoch(self, done: int, total: int, state: str) -> None:
+        """An epoch is over."""
+        if self._stopped:
+            raise KeyboardInterrupt
+        super().epoch(done, total, state)
+
+    def seen(self, epoch: Epoch) -> None:
+        """An epoch of its training is over."""
+        show_epoch(self)(epoch)
+
+    def finished(self, attempt: Attempt) -> None:
+        """A combination is through."""
+        told = attempt.error or attempt.skipped or f"{attempt.score_name} {attempt.score or 0:.4f}"
+        cost = "" if attempt.dsp is None else f", {attempt.dsp} DSPs, {attempt.lut} LUTs"
+        self.say(f"{attempt.name}: {told}{cost}, {attempt.seconds:.0f} s")
+        if self._stopped:
+            raise KeyboardInterrupt
