@@ -297,3 +297,25 @@ def test_settings_of_layers_are_read() -> None:
     for wrong in ("a", ":weight_bits=4", "a:weight_bits"):
         with pytest.raises(ConfigError, match=r"setting"):
             parse_layer_settings([wrong])
+
+
+@pytest.mark.keras
+def test_recurrent_and_repeated_layers_are_converted_and_bidirectional_ones_named(tmp_path: Path) -> None:
+    fw = load_frameworks()
+    la = fw.keras.layers
+    fw.keras.utils.set_random_seed(0)
+    inputs = la.Input((5, 3), name="steps")
+    x = la.TimeDistributed(la.Dense(4, activation="relu"), name="each")(inputs)
+    x = la.Bidirectional(la.GRU(3, return_sequences=True), name="both")(x)
+    x = la.GRU(3, return_sequences=True, name="gru")(x)
+    x = la.LSTM(4, name="lstm")(x)
+    model = fw.keras.Model(inputs, la.Dense(2, name="out")(x))
+    x = np.random.default_rng(0).normal(size=(50, 5, 3)).astype(np.float32)
+    result = quantize(model, PostTraining(12), [x])
+    kinds = {layer["name"]: layer["class"] for layer in result.record["layers"] if layer["class"] != "QActivation"}
+    assert kinds == {"each": "QDense", "gru": "QGRU", "lstm": "QLSTM", "out": "QDense"}
+    assert result.record["left_float"] == ["both"]
+    result.model.save(tmp_path / "q.h5")
+    again = load_model(tmp_path / "q.h5").model
+    expected = predict(model, x)[0]
+    assert np.abs(predict(again, x)[0] - expected).max() < 0.02 * np.ptp(expected)
