@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks.resource_fit import PRIORS, Sample, fit_prices, left_out, predict, symmetric_error
 from fpgaprune.compare.matching import match_modules
+from fpgaprune.compare.wrapping import network_report
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import find_device
 from fpgaprune.errors import FpgapruneError
@@ -102,6 +103,7 @@ def _read(path: Path, meta: Mapping[str, Any]) -> Project:
     device = find_device(str(meta["part"]))
     context = build_estimate_context(design, rules_for(str(meta["tool"]), str(meta["tool_version"])), device)
     fabric = describe_design(design, context, device)
+    report = network_report(design, report)  # what is estimated, without an accelerator's interface around it
     reported = {name: getattr(report.used, name) for name in RESOURCES}
     reported |= {"latency_cycles": report.latency_cycles, "ii": report.ii}
     return Project(

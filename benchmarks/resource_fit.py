@@ -25,6 +25,7 @@ PRIORS: Final[Mapping[str, Mapping[str, float]]] = {
         "input_bits": 0.05, "output_bits": 0.1, "layers": 100.0,
     },
     "ff": {
+        "returned_bits": 1.0, "read_bits": 1.0,
         "pipeline_bits": 0.95, "shared_pipeline_bits": 0.75, "multiplier_ff": 1.0, "delayed_bits": 1.0,
         "repeated_bits": 2.0, "streamed_pipeline_bits": 0.5, "held_bits": 1.5, "input_bits": 0.4, "output_bits": 0.7,
         "fifo_ff": 1.0, "lane_bits": 1.0, "lane_sum_bits": 1.0, "gate_bits": 10.0, "window_bits": 1.0,
@@ -36,7 +37,7 @@ STIFFNESS: Final = 0.005
 # Laws read off single operators give way less than orders of magnitude.
 _LAWS: Final = frozenset({
     "adder_lut", "shift_lut", "multiplier_lut", "fifo_ff", "bram_18k", "pipeline_bits", "shared_pipeline_bits",
-    "multiplier_ff",
+    "multiplier_ff", "returned_bits",
 })  # fmt: skip
 _FIRMER: Final = 40.0
 _ROUNDS: Final = 400

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgaprune.errors import FpgapruneError, ReportError
-from fpgaprune.read.report import find_report, find_reports, read_report
+from fpgaprune.read.report import find_report, find_reports, read_report, save_report
 from fpgaprune.results import Resources
 
 DATA = Path(__file__).parent / "data"
@@ -278,3 +278,17 @@ def test_every_report_of_the_corpus_says_what_its_index_says(shared_corpus):
             wrong[row["project"]] = (said, expected, facts)
     assert wrong == {}
     assert len(rows) >= 112
+
+
+def test_settings_of_operators_are_read_and_kept(vitis, tmp_path):
+    xml = vitis / "csynth.xml"
+    commands = (
+        '<UserConfigCommands><config_op><ENTRY impl="fabric" op="mul"/></config_op></UserConfigCommands></profile>'
+    )
+    xml.write_text(xml.read_text().replace("</profile>", commands))
+    report = read_report(xml)
+    assert report.directives == ("config_op mul -impl fabric",)
+    save_report(report, tmp_path / "saved.json")
+    assert read_report(tmp_path / "saved.json").directives == report.directives
+    xml.write_text(xml.read_text().replace('"fabric"', '"fabric; exec rm"'))
+    assert read_report(xml).directives == ()

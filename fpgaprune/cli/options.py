@@ -67,18 +67,6 @@ ModelArgument = Annotated[
     Path, typer.Argument(metavar="MODEL", help="A Keras or QKeras model: .h5, .keras, or .json with its weights.")
 ]
 NewModelOption = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new model, .h5 or .keras.")]
-LossOption = Annotated[
-    str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
-]
-ScoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--score",
-        metavar="NAME",
-        help="What models are chosen and judged by: accuracy, auc, efficiency@RATE (of the signal, at that background "
-        "rate), r2, or task, the function score of your task.py. Default: that function, else accuracy, else the loss.",
-    ),
-]
 RecipeOption = Annotated[
     Path | None, typer.Option("--config", "-c", metavar="FILE", help="A recipe of `generate` to count DSPs for.")
 ]
@@ -92,6 +80,18 @@ TemperatureOption = Annotated[
     float, typer.Option("--temperature", metavar="T", help="Softens the answers of teacher and student.")
 ]
 MixingOption = Annotated[float, typer.Option("--mixing", metavar="F", help="Share of the teacher in the loss, 0..1.")]
+LossOption = Annotated[
+    str | None, typer.Option("--loss", help="Keras loss to train and judge by. Default: what the targets suggest.")
+]
+ScoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--score",
+        metavar="NAME",
+        help="What models are chosen and judged by: accuracy, auc, efficiency@RATE (of the signal, at that background "
+        "rate), r2, or task, the function score of your task.py. Default: that function, else accuracy, else the loss.",
+    ),
+]
 
 
 def teacher_from(path: Path | None, weights: Path | None, temperature: float, mixing: float) -> "Teacher | None":

@@ -7,7 +7,8 @@ from typing import Final
 from fpgaprune.compare.explain import explain
 from fpgaprune.compare.figures import layer_figures, total_figures
 from fpgaprune.compare.matching import Match, match_modules
-from fpgaprune.compare.trust import foreign, other_target, remarks
+from fpgaprune.compare.trust import foreign, other_multiplications, other_target, remarks
+from fpgaprune.compare.wrapping import network_report, surroundings
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
 from fpgaprune.results import (
@@ -51,12 +52,15 @@ def compare(
     found = {one.stage: match_modules(design, one) for one in reports if one.modules}
     matches = {} if report is None else found.get(report.stage, {})
     rows = tuple(_row(layer, matches.get(layer.name), report, tolerance, found) for layer in estimate.layers)
-    total = _total(estimate, report, tolerance, reports)
-    stale = () if report is None else tuple(foreign(design, report, matches))
+    network = None if report is None else network_report(design, report)
+    total = _total(estimate, network, tolerance, [*(() if network is None else (network,)), *others])
+    stale: tuple[str, ...] = ()
+    if report is not None:
+        stale = (*foreign(design, report, matches), *other_multiplications(design, estimate, report, matches))
     if older is not None and total.verdict is not Verdict.AGREES:
         stale = (*stale, older)
     verdict, why = _verdict(estimate, report, stale, rows, total)
-    more = () if report is None else (*remarks(design, estimate, report), *_unmatched(rows, total), *report.notes)
+    more = _more(design, estimate, report, network, (*_unmatched(rows, total),))
     if older is not None and older not in why:
         more = (older, *more)
     return Comparison(
@@ -73,6 +77,20 @@ def compare(
         basis=None if report is None else report.stage,
         stages=tuple(StageFacts.of(one) for one in sorted(reports, key=lambda one: list(Stage).index(one.stage))),
     )
+
+
+def _more(
+    design: Design,
+    estimate: Estimate,
+    report: SynthesisReport | None,
+    network: SynthesisReport | None,
+    unmatched: tuple[str, ...],
+) -> tuple[str, ...]:
+    """What qualifies the verdict without deciding it."""
+    if report is None or network is None:
+        return ()
+    around = surroundings(report, network)
+    return (*remarks(design, estimate, report), *unmatched, *report.notes, *(() if around is None else (around,)))
 
 
 def within(estimated: Bound, reported: int, tolerance: float) -> bool:

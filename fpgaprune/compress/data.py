@@ -37,8 +37,8 @@ class TrainingData:
     y: Arrays
     validation_x: Arrays
     validation_y: Arrays
-    metric: Metric | None = None
     lesson: Lesson | None = None
+    metric: Metric | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError for empty parts, lengths that differ, and values that are not finite numbers."""

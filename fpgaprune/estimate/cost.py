@@ -53,7 +53,10 @@ def _limited(by_price: Mapping[int, int], limit: int | None) -> Bound:
 
     Shared multipliers are as wide as their widest product: with enough sharing, products that alone would stay in LUTs
     share a DSP. A product keeps a multiplier of its own with the probability that any does; where more than half such
-    a multiplier is expected, how many there are is a matter of the tool's schedule and only bounded.
+    a multiplier is expected, how many there are is a matter of the tool's schedule and only bounded: three
+    recorded layers (16 bits, reuse factor 2) fill the first of two time slots input by input and pair equal constants
+    of both slots first, so that two of their small constants share one small multiplier; which inputs come first, no
+    report tells.
     """
     total = sum(by_price.values())
     if limit is None or total <= limit:

@@ -12,6 +12,7 @@ from fpgaprune.design import Design
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, ReportError
 from fpgaprune.estimate import MappingRules, estimate_design, rules_for
+from fpgaprune.estimate.network import implementation_asked
 from fpgaprune.flow.designs import ModelSettings, design_of, is_model
 from fpgaprune.read.report import find_reports, read_report, read_stages
 from fpgaprune.results import Comparison, Estimate, Stage, SynthesisReport
@@ -118,10 +119,25 @@ def compare_project(
     if part is None and design.target.part is None and basis is not None:
         part = basis.part
     chosen = choose_rules(tool, rules, default)
+    if basis is not None:
+        design, said = _as_run(design, basis)
+        reasons = (*reasons, *said)
     estimate = estimate_design(design, chosen, None if part is None else find_device(part))
     others = [report for report in reports.values() if report is not basis]
     older = None if basis is None else _older(project, basis)
     return compare(design, estimate, basis, tolerance, reasons, others=others, older=older)
+
+
+def _as_run(design: Design, report: SynthesisReport) -> tuple[Design, tuple[str, ...]]:
+    """The design with the settings of operators its report was made with, and what is to be said of them."""
+    asked = implementation_asked(design.target.directives)
+    used = implementation_asked(report.directives)
+    if not report.directives or used == asked:
+        return design, ()
+    directives = (*design.target.directives, *report.directives)
+    said = f"the report was made with `{report.directives[-1]}`"
+    said += ", which no Tcl script of the project says; the estimate follows the report"
+    return replace(design, target=replace(design.target, directives=directives)), (said,)
 
 
 def _tool_of(report: SynthesisReport) -> str | None:

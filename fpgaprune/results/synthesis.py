@@ -73,6 +73,7 @@ class SynthesisReport:
     clock_estimated_ns: float | None = None
     wns_ns: float | None = None
     passed: bool | None = None  # of co-simulation
+    directives: tuple[str, ...] = ()  # settings of operators the run was made with, as Tcl
     rules: str | None = None  # the rule set imposed on an open flow; vendors' tools follow their own
 
     def module(self, name: str) -> ModuleReport | None:

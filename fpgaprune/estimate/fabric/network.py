@@ -10,12 +10,14 @@ from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.schedule import build_clock
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
+from fpgaprune.estimate.rules import MappingRules, version_of
 from fpgaprune.results import Fabric
 
 _RECURRENT = frozenset({LayerKind.LSTM, LayerKind.GRU})
 # Clock edges between two layers of a parallel design: Vivado HLS keeps some activations in the cycle of their layer
 # (4 to 6 edges between 8 layers), Vitis HLS on 7-series sometimes takes two (11 between 8).
 _EDGE_BETWEEN = {"vivado_hls": 0.7, "vitis_hls": 1.4}
+_EDGE_BETWEEN_ONCE = 2.0  # before 2019: 12 to 17 edges of four layers, 14 of five (Vivado HLS 2016.4 and 2018.2)
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,18 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     known = [found for found in layers.values() if found is not None]
-    structure = sum((found.structure for found in known), NOTHING)
+    structure = sum((found.structure for found in known), _held_inputs(design, context))
     latency, ii = total_timing(known, context)
     return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
+
+
+def _held_inputs(design: Design, context: Context) -> Structure:
+    """Registers of Vivado HLS that keep the network's own inputs while it works on them."""
+    if context.streams or context.rules.tool != "vivado_hls":
+        return NOTHING
+    inputs = [layer for layer in design if layer.kind is LayerKind.INPUT and layer.output_precision is not None]
+    bits = sum(layer.output_size * layer.output_precision.width for layer in inputs if layer.output_precision)
+    return Structure(read_bits=float(bits))
 
 
 def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float, float]:
@@ -50,11 +61,20 @@ def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float,
         return 0.0, 1.0
     if context.streams:
         longest = max(found.latency_cycles for found in known)
+        if context.rules.tool == "vitis_hls":
+            # Its reports let all layers run at once: 1171 cycles around a longest of 1169, and 395 around 393.
+            return longest + 2, max(found.ii for found in known)
         fill = sum(min(found.latency_cycles, 24.0) for found in known) - min(longest, 24.0)
         return longest + 0.5 * fill, max(found.ii for found in known)
     moved = sum(1 for found in known if found.structure is not NOTHING)
-    edges = _EDGE_BETWEEN.get(context.rules.tool, 1.0) * max(0, moved - 1)
+    edges = _edge_between(context.rules) * max(0, moved - 1)
     return sum(found.latency_cycles for found in known) + edges, max(found.ii for found in known)
+
+
+def _edge_between(rules: MappingRules) -> float:
+    if rules.tool == "vivado_hls" and rules.version is not None and version_of(rules.version) < (2019, 1):
+        return _EDGE_BETWEEN_ONCE
+    return _EDGE_BETWEEN.get(rules.tool, 1.0)
 
 
 def regime_of(design: Design, tool: str) -> str:

@@ -26,6 +26,8 @@ class Structure:
     pooled_bits: float = 0.0
     input_bits: float = 0.0  # of layers with weights, all values at once
     output_bits: float = 0.0
+    returned_bits: float = 0.0  # results that functions of Vivado HLS keep while they start every cycle
+    read_bits: float = 0.0  # inputs that functions of Vivado HLS keep: of the network, of layers between streams
     pipeline_bits: float = 0.0  # bits alive at the clock edges inside a layer that starts every cycle
     shared_pipeline_bits: float = 0.0  # ... that starts every few cycles: registers serve several edges
     streamed_pipeline_bits: float = 0.0  # ... and takes its data from a stream

@@ -8,7 +8,7 @@ from fpgaprune.errors import ReportError
 
 # How the tools write "no number": nothing of that sort, not applicable, unknown before simulation, less than one.
 _ABSENT: Final = {"", "-", "n/a", "?", "undef", "~0", "none"}
-_UNITS_NS: Final = {"ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6, "sec": 1e9, "s": 1e9}
+UNITS_NS: Final = {"ps": 1e-3, "ns": 1.0, "us": 1e3, "ms": 1e6, "sec": 1e9, "s": 1e9}
 _MULTIPLIER: Final = re.compile(r"(?:^|_)(?:mul(?:_mul)?|mac_mul(?:add|sub))_(\d{1,4})n?s_(\d{1,4})n?s_")
 _OPERATOR: Final = re.compile(
     r"(?:^|_)(?:sparsemux|mux|add|sub|lshr|shl|ashr|[us]div|[us]rem|icmp|fpext|fptrunc|[su]itof?[ds]?p|fpto[su]i"
@@ -33,7 +33,7 @@ def period_ns(text: str | None, where: str, unit: str = "ns") -> float | None:
     if written.lower() in _ABSENT:
         return None
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]*)", written, re.ASCII)
-    scale = _UNITS_NS.get(match[2] or unit) if match else None
+    scale = UNITS_NS.get(match[2] or unit) if match else None
     if match is None or scale is None:
         message = f"{where}: expected a clock period, found {written[:40]!r}"
         raise ReportError(message)

@@ -13,7 +13,8 @@ from fpgaprune.read.report.locate import find_reports, report_in
 from fpgaprune.read.report.rpt import RptReport, read_rpt
 from fpgaprune.read.report.saved import is_saved_report, load_report
 from fpgaprune.read.report.timing import is_timing, read_timing
-from fpgaprune.read.report.vivado import is_vivado, read_utilization
+from fpgaprune.read.report.vivado import read_utilization
+from fpgaprune.read.report.vivado_tables import is_vivado
 from fpgaprune.read.report.xml import XmlReport, read_xml
 from fpgaprune.read.report.yosys import read_stat_json, read_stat_text
 from fpgaprune.results import ModuleReport, Stage, SynthesisReport
@@ -133,6 +134,7 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
         written=beside.written if beside else None,
         path=xml.path,
         notes=notes,
+        directives=tuple(xml.directives),
         latency_min_cycles=xml.latency_min_cycles,
         clock_estimated_ns=xml.clock_estimated_ns,
     )

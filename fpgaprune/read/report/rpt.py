@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from fpgaprune.errors import ReportError
+from fpgaprune.read.report.agreement import check_time
 from fpgaprune.read.report.cells import count, date, is_multiplier, is_operator, operand_widths, period_ns, version
 from fpgaprune.read.report.lines import read_lines
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
@@ -63,6 +64,12 @@ def read_rpt(path: Path) -> RptReport:
     return _Reader(path, lines).read(title[1], title[2])
 
 
+def _heading(text: str) -> str:
+    """`Latency` from `Latency (clock cycles):`."""
+    head = text.removesuffix(":")
+    return (head.partition("(")[0] if head.endswith(")") else head).strip()
+
+
 class _Reader:
     def __init__(self, path: Path, lines: list[str]) -> None:
         self._path = path
@@ -71,6 +78,11 @@ class _Reader:
     def read(self, tool: str, name: str) -> RptReport:
         tables = {(t.section, t.group, t.title): t for t in self._tables()}
         utilization = self._need(tables, "Utilization Estimates", "", "Summary")
+        if not {"BRAM_18K", "FF", "LUT"} <= set(utilization.columns) or not {"DSP", "DSP48E"} & set(
+            utilization.columns
+        ):
+            message = f"{self._where(utilization.rows[0][0])}: the utilization table lacks a column: damaged or foreign"
+            raise ReportError(message)
         interface = self._need(tables, "Interface", "", "Summary")
         last = next((line for line in reversed(self._lines) if line.strip()), "")
         if not last.lstrip().startswith("+-"):
@@ -78,11 +90,14 @@ class _Reader:
             raise ReportError(message)
         self._check_sums(utilization, "Total")
         self._check_shares(utilization)
-        latency_min, latency, ii = self._latency(tables.get(("Performance Estimates", "Latency", "Summary")))
+        timing = tables.get(("Performance Estimates", "Timing", "Summary"))
+        clock_ns, reached_ns = self._clock(timing, "Target"), self._clock(timing, "Estimated")
+        latency_min, latency, ii = self._latency(
+            tables.get(("Performance Estimates", "Latency", "Summary")), (clock_ns, reached_ns)
+        )
         instances = tables.get(("Utilization Estimates", "Detail", "Instance"))
         if instances is not None and any(cells[0] == "Total" for _, cells in instances.rows):
             self._check_sums(instances, "Total")
-        timing = tables.get(("Performance Estimates", "Timing", "Summary"))
         facts = {found[1]: found[2] for line in self._lines[:40] if (found := _FIELD.match(line))}
         inputs, outputs, output_ports = self._ports(interface)
         module = ModuleReport(
@@ -104,8 +119,8 @@ class _Reader:
             tool="vivado_hls" if tool == "Vivado" else "vitis_hls",
             version=version(facts.get("Version")),
             part=facts.get("Target device", "").strip() or None,
-            clock_ns=self._clock(timing, "Target"),
-            clock_estimated_ns=self._clock(timing, "Estimated"),
+            clock_ns=clock_ns,
+            clock_estimated_ns=reached_ns,
             written=date(facts.get("Date")),
             children=self._children(instances),
         )
@@ -136,7 +151,7 @@ class _Reader:
             if text.startswith("== "):
                 section, group, title = text[3:].strip(), "", ""
             elif text.startswith("+ "):
-                group, title = re.sub(r"\s*(\(.*\))?:\s*$", "", text[2:]), ""
+                group, title = _heading(text[2:]), ""
             elif text.startswith("* "):
                 title = text[2:].rstrip(": ")
         if table is not None:
@@ -216,7 +231,9 @@ class _Reader:
                 message = f"{self._where(number)}: {used} of {available} {column} are not {said[:20]} per cent: damaged"
                 raise ReportError(message)
 
-    def _latency(self, table: _Table | None) -> tuple[int | None, int | None, int | None]:
+    def _latency(
+        self, table: _Table | None, periods: tuple[float | None, float | None]
+    ) -> tuple[int | None, int | None, int | None]:
         """Least and most cycles of latency, most cycles between two inputs."""
         if table is None or not table.rows:
             return None, None, None
@@ -233,6 +250,9 @@ class _Reader:
         if any(least is not None and most is not None and least > most for least, most in pairs):
             message = f"{where}: more cycles at least than at most: damaged"
             raise ReportError(message)
+        if len(low) == len(high) == 3:  # since Vitis HLS, and in the last versions of Vivado HLS, in time as well
+            check_time(low[1], found[0], periods, where)
+            check_time(high[1], found[1], periods, where)
         return found
 
     def _clock(self, table: _Table | None, column: str) -> float | None:

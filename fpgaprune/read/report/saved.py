@@ -29,6 +29,8 @@ def save_report(report: SynthesisReport, path: Path) -> None:
     content["stage"] = report.stage.value
     content["written"] = None if report.written is None else report.written.isoformat()
     del content["path"]
+    if not report.directives:
+        del content["directives"]  # few reports state any
     for module in content["modules"]:
         del module["path"]
     text = json.dumps(
@@ -237,4 +239,6 @@ class _Reader:
             "passed": self.flag,
             "rules": self.optional_text,
         }
+        if isinstance(value, dict) and "directives" in value:
+            checks["directives"] = self.texts
         return SynthesisReport(**self.record(value, "report", checks), path=self._path)

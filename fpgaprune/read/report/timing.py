@@ -11,7 +11,7 @@ from typing import Final
 
 from fpgaprune.errors import ReportError
 from fpgaprune.read.report.lines import read_lines
-from fpgaprune.read.report.vivado import is_vivado, read_header
+from fpgaprune.read.report.vivado_tables import is_vivado, read_header
 from fpgaprune.results import Resources, SynthesisReport
 
 _TITLE_LINES: Final = 40
@@ -105,6 +105,10 @@ def _period(path: Path, lines: Sequence[str], wns: float | None) -> float | None
         cells = line.split()
         if len(cells) > 1 and cells[0] in periods and re.fullmatch(_DECIMAL, cells[1]):
             slacks[cells[0]] = float(cells[1])
+    said = f"{wns:.3f}"
+    if not any(said in line.split() for line in lines[stop:]):
+        message = f"{path}, line {stop + 1}: no clock has the worst slack of the design, {said} ns: damaged"
+        raise ReportError(message)
     worst = [name for name, slack in slacks.items() if slack == wns]
     if slacks and min(slacks.values()) < wns:
         message = f"{path}, line {stop + 1}: a clock has less slack than the whole design: damaged"

@@ -1,5 +1,6 @@
 """The XML reports of C synthesis: `csynth.xml` and `<top>_csynth.xml` of Vivado HLS and Vitis HLS."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,10 +11,12 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from fpgaprune.errors import ReportError
+from fpgaprune.read.report.agreement import check_depth, check_shares, check_time, check_top
 from fpgaprune.read.report.cells import count, operand_widths, period_ns, version
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
 MAX_BYTES: Final = 256 * 2**20  # the largest real one seen has 4 MB; a row per operator could make it far larger
+_WORD: Final = re.compile(r"[a-z]\w{0,19}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class XmlReport:
     clock_estimated_ns: float | None = None
     modules: list[ModuleReport] = field(default_factory=list)
     instances: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    directives: list[str] = field(default_factory=list)
 
 
 def read_xml(path: Path) -> XmlReport:
@@ -61,6 +65,7 @@ def read_xml(path: Path) -> XmlReport:
         missing = "TopModelName" if report.top is None else "AreaEstimates"
         message = f"{path}: not a C-synthesis report of Vivado HLS or Vitis HLS: it has no {missing}"
         raise ReportError(message)
+    check_top(report.top, report.used, report.modules, str(path))
     return report
 
 
@@ -90,22 +95,32 @@ def _take(report: XmlReport, section: Element) -> None:
             unit = (_text(section, "unit") or "ns").lower()
             report.clock_ns = period_ns(_text(section, "TargetClockPeriod"), _where(report, "TargetClockPeriod"), unit)
         case "PerformanceEstimates":
+            report.clock_estimated_ns = _reached(report, section)
             report.latency_min_cycles, report.latency_cycles, report.ii = _latency(report, section)
-            timing = section.find("SummaryOfTimingAnalysis")
-            if timing is not None:
-                unit = (_text(timing, "unit") or "ns").lower()
-                where = _where(report, "EstimatedClockPeriod")
-                report.clock_estimated_ns = period_ns(_text(timing, "EstimatedClockPeriod"), where, unit)
         case "AreaEstimates":
             _take_area(report, section)
         case "RTLDesignHierarchy":
-            for node in section.iter():
-                if node.find("InstancesList") is not None:
-                    _take_instances(report, node)
+            _take_hierarchy(report, section)
+        case "UserConfigCommands":
+            report.directives += _directives(section)
         case "Module":
             report.modules.append(_module(report, section))
         case _:
             pass
+
+
+def _directives(section: Element) -> Iterator[str]:
+    """The settings of operators a run was made with, as the Tcl that makes them."""
+    for entry in section.iterfind("config_op/ENTRY"):
+        operation, chosen = entry.get("op") or "", entry.get("impl") or ""
+        if _WORD.fullmatch(operation) and _WORD.fullmatch(chosen):
+            yield f"config_op {operation} -impl {chosen}"
+
+
+def _take_hierarchy(report: XmlReport, section: Element) -> None:
+    for node in section.iter():
+        if node.find("InstancesList") is not None:
+            _take_instances(report, node)
 
 
 def _take_area(report: XmlReport, section: Element) -> None:
@@ -133,9 +148,13 @@ def _module(report: XmlReport, section: Element) -> ModuleReport:
     resources = section.find("AreaEstimates/Resources")
     performance = section.find("PerformanceEstimates")
     least, latency, ii = (None, None, None) if performance is None else _latency(report, performance)
+    used = Resources() if resources is None else _resources(report, resources)
+    name = _text(section, "Name") or ""
+    if resources is not None:
+        check_shares(resources, used, _where(report, f"Module {name[:60]}"))
     return ModuleReport(
-        name=_text(section, "Name") or "",
-        used=Resources() if resources is None else _resources(report, resources),
+        name=name,
+        used=used,
         latency_cycles=latency,
         ii=ii,
         multipliers=tuple(_multipliers(report, section)),
@@ -151,6 +170,14 @@ def _multipliers(report: XmlReport, section: Element) -> Iterator[MultiplyOperat
             yield MultiplyOperator(name, *operand_widths(name), dsp=count(node.get("DSP"), _where(report, name)))
 
 
+def _reached(report: XmlReport, section: Element) -> float | None:
+    timing = section.find("SummaryOfTimingAnalysis")
+    if timing is None:
+        return None
+    unit = (_text(timing, "unit") or "ns").lower()
+    return period_ns(_text(timing, "EstimatedClockPeriod"), _where(report, "EstimatedClockPeriod"), unit)
+
+
 def _latency(report: XmlReport, section: Element) -> tuple[int | None, int | None, int | None]:
     """Least and most cycles of latency, most cycles between two inputs."""
     summary = section.find("SummaryOfOverallLatency")
@@ -162,6 +189,11 @@ def _latency(report: XmlReport, section: Element) -> tuple[int | None, int | Non
     if least is not None and most is not None and least > most:
         message = f"{where}: more cycles at best than at worst: damaged"
         raise ReportError(message)
+    periods = report.clock_ns, _reached(report, section)
+    for case, cycles in (("Best", least), ("Worst", most)):
+        if (said := _text(summary, f"{case}-caseRealTimeLatency")) is not None:
+            check_time(said, cycles, periods, where)
+    check_depth(summary, most, where)
     return least, most, _cycles(interval, where)
 
 

@@ -1,0 +1,132 @@
+"""Structure and timing of layers that work element by element: activations, tables, scales, merges."""
+
+from dataclasses import replace
+from math import ceil, prod
+
+from fpgaprune.design import LayerSpec, Strategy
+from fpgaprune.estimate.context import Context
+from fpgaprune.estimate.fabric.prices import compare_lut, memory_bram, select_lut
+from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.schedule import Clock
+from fpgaprune.estimate.fabric.streams import fifos, levels_for, passing, side_by_side
+from fpgaprune.estimate.fabric.structure import LayerFabric, Structure
+from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
+
+_TABLES = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
+
+
+def describe_activation(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
+    """Comparisons and choices, or a table for every two values."""
+    data = context.input_type(layer)
+    if data is None:
+        return None
+    output = layer.output_precision or data
+    values = side_by_side(layer, context)
+    live = values if context.streams else _live(layer, context, values)
+    operation = layer.operation or "linear"
+    if operation in _TABLES:
+        table = layer.tables.get("table")
+        size, width = (1024, 18) if table is None else (table.size, table.precision.width)
+        blocks = ceil(values / 2) * max(1, memory_bram(size, width))
+        each = 3 * compare_lut(data.width) + select_lut(10)
+        structure = Structure(activation_lut=values * each, output_bits=float(values * output.width), bram_18k=blocks)
+        return passing(layer, context, structure, output, 1)
+    each = cast_lut(data, output)
+    if operation != "linear":
+        each += compare_lut(data.width) + select_lut(output.width - int(output.signed))
+    structure = Structure(activation_lut=live * each, output_bits=float(live * output.width))
+    edges = clock.edges(0.3 if each < 30 else 1.0, multiplies=False)
+    return passing(layer, context, structure, output, edges)
+
+
+def _live(layer: LayerSpec, context: Context, values: int) -> int:
+    mask = context.liveness.live_elements(layer, values)
+    return values if mask is None else int(mask.sum())
+
+
+def cast_lut(source: FixedPoint, target: FixedPoint) -> float:
+    """LUTs of turning one type into another: nothing for truncation and wrapping.
+
+    Rounding is an adder of the result's width and the logic that decides on ties; saturation compares the bits cut
+    off with all zeros and all ones, and chooses (hls4ml's generated code: comparisons, `and`, `or`, `select` of the
+    reports' Expression section).
+    """
+    lut = 0.0
+    if target.rounding is not Rounding.TRN and source.fraction > target.fraction:
+        lut += target.width + compare_lut(source.fraction - target.fraction) + 4
+    cut = source.integer - int(source.signed) - (target.integer - int(target.signed))
+    if target.overflow is not Overflow.WRAP and cut > 0:
+        lut += 2 * compare_lut(cut + 1) + select_lut(target.width) + 6
+    return lut
+
+
+def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
+    """Two tables, their sum and the products; `stable` looks for the largest value first."""
+    data = context.input_type(layer)
+    if data is None:
+        return None
+    output = layer.output_precision or data
+    values = side_by_side(layer, context)
+    table = layer.tables.get("exp_table")
+    width = 18 if table is None else table.precision.width
+    size = 1024 if table is None else table.size
+    ports = ceil(values / 2) + 1 if not context.streams else 2
+    if context.rules.tool == "vitis_hls":
+        ports = values
+    structure = Structure(
+        softmax_values=float(values),
+        output_bits=float(values * output.width),
+        bram_18k=float(ports * memory_bram(size, width)),
+    )
+    # Two tables and a normalization; before them `stable` finds the largest value, a comparison and a choice a level.
+    cycles = clock.edges(levels_for(values), multiplies=True) + 3
+    if layer.operation == "stable":
+        cycles += clock.edges(2 * levels_for(values), multiplies=False)
+    if not context.streams:
+        return LayerFabric(structure, cycles, 1.0)
+    reuse_factor = context.reuse_factor(layer)
+    positions = max(1, prod(layer.output_shape[:-1]))
+    turns = min(values, reuse_factor)
+    total = positions * turns + cycles + 3
+    return LayerFabric(structure + fifos(layer, output) + Structure(layers=1), total, total)
+
+
+def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
+    """A product and a sum per value."""
+    weight, data = layer.weight, context.input_type(layer)
+    if weight is None or data is None or too_wide(weight):
+        return None
+    output = layer.output_precision or data
+    values = side_by_side(layer, context)
+    scale = weight.codes.reshape(-1, 1)
+    product = MatrixProduct(
+        codes=scale,
+        weight=weight,
+        data=data,
+        accumulator=output,
+        bias=None,
+        strategy=Strategy.LATENCY,
+        reuse_factor=context.reuse_factor(layer),
+        limit=layer.multiplier_limit,
+        folds=True,
+        copies=1 if context.streams else max(1, values // max(1, scale.size)),
+    )
+    structure, timing = describe_product(product, context.pricing, clock)
+    structure = replace(structure, adder_lut=clock.adders.lut(values * output.width, values), input_bits=0.0)
+    structure += Structure(output_bits=float(values * output.width))
+    found = passing(layer, context, structure, output, clock.edges(1, multiplies=True))
+    if context.streams and timing.ii > 1:
+        return replace(found, latency_cycles=found.latency_cycles * timing.ii, ii=found.ii * timing.ii)
+    return found
+
+
+def describe_merge(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
+    """An operation per pair of values."""
+    data = context.input_type(layer)
+    if data is None:
+        return None
+    output = layer.output_precision or data
+    values = side_by_side(layer, context)
+    each = output.width if layer.operation in {"add", "subtract", "average"} else compare_lut(data.width) + data.width
+    structure = Structure(activation_lut=float(values * each), output_bits=float(values * output.width))
+    return passing(layer, context, structure, output, clock.edges(1, multiplies=False))
