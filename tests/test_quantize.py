@@ -11,13 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fpgaprune.cli import main
+from fpgaprune.compress.constants import Budget
 from fpgaprune.compress.copying import predict
-from fpgaprune.compress.quantization import PostTraining, fine_tune, quantize
-from fpgaprune.compress.quantization.config import best_type
+from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.quantization import LayerTypes, PostTraining, fine_tune, quantize
+from fpgaprune.compress.quantization.forms import best_type
+from fpgaprune.config.settings import parse_layer_settings
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.flow.budget_training import train_to_budget
 from fpgaprune.flow.generate import generate
 from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.inputs import InputSet
 from fpgaprune.read.model import load_model
 
 
@@ -177,3 +182,140 @@ def test_no_other_integer_bits_fit_better(seed: int, bits: int, scale: float, si
 def test_widths_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         PostTraining(**wrong)
+
+
+FORMS = [("po2", False), ("ternary", True), ("binary", False), ("fixed", True)]
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(("form", "per_channel"), FORMS)
+def test_every_form_of_weights_is_bit_exact_in_the_project(form: str, per_channel: bool, tmp_path: Path) -> None:
+    fw = load_frameworks()
+    la = fw.keras.layers
+    fw.keras.utils.set_random_seed(3)
+    inputs = la.Input((6, 6, 2), name="image")
+    x = la.Conv2D(3, 3, activation="relu", name="conv")(inputs)
+    x = la.DepthwiseConv2D(2, activation="relu", name="depth")(x)
+    model = fw.keras.Model(inputs, la.Dense(3, name="out")(la.Flatten(name="flat")(x)))
+    rng = np.random.default_rng(0)
+    for layer in model.layers:  # channels of very different sizes
+        values = [rng.normal(size=w.shape) * np.exp(rng.normal(size=w.shape[-1:])) for w in layer.get_weights()]
+        layer.set_weights(values)
+    x = rng.normal(size=(60, 6, 6, 2)).astype(np.float32)
+    result = quantize(model, PostTraining(6, weights=form, per_channel=per_channel), [x])
+    result.model.save(tmp_path / "q.h5")
+    np.save(tmp_path / "x.npy", x)
+    project = generate(tmp_path / "q.h5", tmp_path / "project", data=tmp_path / "x.npy")
+    assert project.verification is not None
+    assert project.verification.expected_exact
+    assert project.verification.exact_samples == 60
+    for layer in project.design:
+        if layer.weight is None:
+            continue
+        codes = layer.weight.codes
+        columns = np.moveaxis(codes, -2, 0) if layer.kind.value == "depthwise_conv2d" else np.moveaxis(codes, -1, 0)
+        groups = list(columns) if per_channel else [codes]
+        if form in ("ternary", "binary"):
+            assert all(len(np.unique(np.abs(group[group != 0]))) <= 1 for group in groups)
+        if form == "binary":
+            assert np.all(codes != 0)
+        if form == "po2":
+            assert np.array_equal(np.log2(np.abs(codes)), np.round(np.log2(np.abs(codes))))
+
+
+@pytest.mark.keras
+def test_channels_of_their_own_scale_come_nearer() -> None:
+    model, x = dense_model(), ring_data().x
+    kernel, bias = model.get_layer("first").get_weights()
+    model.get_layer("first").set_weights([kernel * np.exp2(-np.arange(16.0)), bias])
+    stripped = load_frameworks().keras.Model(model.inputs, model.get_layer("first").output)
+    expected = predict(stripped, x)[0]
+    errors = [
+        np.square(predict(quantize(stripped, PostTraining(4, activation_bits=16, per_channel=each), [x]).model, x)[0] -
+                  expected).mean(axis=0)
+        for each in (False, True)
+    ]  # fmt: skip
+    assert (errors[1][3:10] < errors[0][3:10] / 3).all()
+
+
+@pytest.mark.keras
+def test_layers_have_types_of_their_own_and_pruned_ones_keep_a_zero() -> None:
+    model, x = dense_model(), ring_data().x
+    types = {"type:Dense": LayerTypes(weight_bits=5), "second": LayerTypes(weights="ternary", activation_bits=9)}
+    record = quantize(model, PostTraining(8, layers=types), [x]).record
+    chosen = {layer["name"]: layer for layer in record["layers"]}
+    assert chosen["first"]["kernel_quantizer"].startswith("quantized_bits(5,")
+    assert chosen["second"]["kernel_quantizer"].startswith("ternary(")
+    with pytest.raises(ConfigError, match=r"layer with types of its own.*secnd"):
+        quantize(model, PostTraining(8, layers={"secnd": LayerTypes(4)}), [x])
+    kernel, bias = model.get_layer("first").get_weights()
+    kernel[:4] = 0
+    model.get_layer("first").set_weights([kernel, bias])
+    for form in ("po2", "binary"):
+        with pytest.raises(ModelError, match=r"50 % of the kernel of layer 'first' is zero, and .* have no zero"):
+            quantize(model, PostTraining(8, weights=form), [x])
+    found = quantize(model, PostTraining(8, weights="ternary", per_channel=True), [x]).model
+    assert not np.asarray(find_kernels(found)[0].quantized())[:4].any()
+
+
+@pytest.mark.keras
+def test_a_budget_is_met_with_scaled_weights() -> None:
+    model, data = dense_model(), ring_data()
+    logits = load_frameworks().keras.Model(model.inputs, model.layers[-2].output)
+    for layer in logits.layers:  # so small that a scale is needed
+        layer.set_weights([array / 30 for array in layer.get_weights()])
+    found = quantize(logits, PostTraining(12), [data.x]).model
+    scales = [np.ravel(kernel.quantizer.alpha)[0] for kernel in find_kernels(found)]
+    assert max(scales) < 1
+    inputs = InputSet((data.x,), "ring", real=True)
+    changed = train_to_budget(
+        found, Budget(max_dsp=0, max_lut=2500), inputs, data, loss="sparse_categorical_crossentropy", epochs=2, steps=2
+    )
+    assert changed.after.dsp.high == 0
+    assert changed.after.fabric.lut is not None
+    assert changed.after.fabric.lut.value <= 2500
+
+
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        ({"weights": "ternry"}, "did you mean ternary"),
+        ({"weight_bits": 1}, "weight_bits must be"),
+        ({"per_channel": 3}, "true or false"),
+    ],
+)
+def test_types_that_make_no_sense_are_refused(types: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        LayerTypes(**types)
+    with pytest.raises(ConfigError, match="unknown type of a layer"):
+        PostTraining.layers_from({"a": {"wieght_bits": 3}})
+
+
+def test_settings_of_layers_are_read() -> None:
+    found = parse_layer_settings(["a:weight_bits=4,per_channel=true", "type:Dense:weights=ternary", "a:bias_bits=9"])
+    assert found == {"a": {"weight_bits": 4, "per_channel": True, "bias_bits": 9}, "type:Dense": {"weights": "ternary"}}
+    for wrong in ("a", ":weight_bits=4", "a:weight_bits"):
+        with pytest.raises(ConfigError, match=r"setting"):
+            parse_layer_settings([wrong])
+
+
+@pytest.mark.keras
+def test_recurrent_and_repeated_layers_are_converted_and_bidirectional_ones_named(tmp_path: Path) -> None:
+    fw = load_frameworks()
+    la = fw.keras.layers
+    fw.keras.utils.set_random_seed(0)
+    inputs = la.Input((5, 3), name="steps")
+    x = la.TimeDistributed(la.Dense(4, activation="relu"), name="each")(inputs)
+    x = la.Bidirectional(la.GRU(3, return_sequences=True), name="both")(x)
+    x = la.GRU(3, return_sequences=True, name="gru")(x)
+    x = la.LSTM(4, name="lstm")(x)
+    model = fw.keras.Model(inputs, la.Dense(2, name="out")(x))
+    x = np.random.default_rng(0).normal(size=(50, 5, 3)).astype(np.float32)
+    result = quantize(model, PostTraining(12), [x])
+    kinds = {layer["name"]: layer["class"] for layer in result.record["layers"] if layer["class"] != "QActivation"}
+    assert kinds == {"each": "QDense", "gru": "QGRU", "lstm": "QLSTM", "out": "QDense"}
+    assert result.record["left_float"] == ["both"]
+    result.model.save(tmp_path / "q.h5")
+    again = load_model(tmp_path / "q.h5").model
+    expected = predict(model, x)[0]
+    assert np.abs(predict(again, x)[0] - expected).max() < 0.02 * np.ptp(expected)

@@ -31,6 +31,7 @@ VERBS: Final[dict[str, str]] = {
     "quantize": "Turn a float model into a QKeras model of few bits.",
     "distill": "Train a compressed model to answer as a larger one does.",
     "factorize": "Replace layers by cheaper ones of low rank or of fewer filters.",
+    "fit": "Find the best model within limits of DSPs and LUTs.",
     "generate": "Write a verified HLS project from a Keras or QKeras model.",
     "verify": "Run a project's C simulation against its model.",
     "emulate": "Compute what a project computes, bit for bit, without compiling it.",

@@ -11,6 +11,7 @@ from fpgaprune.cli.options import (
     ModelArgument,
     NewModelOption,
     RecipeOption,
+    ScoreOption,
     TeacherOption,
     TeacherWeightsOption,
     TemperatureOption,
@@ -46,6 +47,7 @@ def run(
     epochs: Annotated[int, typer.Option("--epochs", metavar="N", help="Of training afterwards, 0: none.")] = 20,
     learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="R", help="Of the training.")] = 1e-3,
     loss: LossOption = None,
+    score: ScoreOption = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
     setting: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the method.")
@@ -81,6 +83,7 @@ def run(
             settings,
             weights=weights,
             loss=loss,
+            score=score,
             epochs=epochs,
             learning_rate=learning_rate,
             seed=seed,

@@ -1,9 +1,10 @@
 """Signs of life on standard error while something takes long."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 from rich.console import Console, RenderableType
@@ -134,3 +135,32 @@ class StudyProgress(EpochProgress):
         """A variant is through."""
         taken = "" if row.seconds is None else f" in {row.seconds:.0f} s"
         self.say(f"{row.name}: failed: {row.error}" if row.error else f"{row.name}: done{taken}")
+
+
+class StoppableProgress(EpochProgress):
+    """Remembers Ctrl-C, which a framework in the middle of something may swallow, and heeds it at the next sign."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        """Start drawing and listen."""
+        signal.signal(signal.SIGINT, self._stop)
+        return super().__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop drawing, whatever happened."""
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        super().__exit__(kind, error, trace)
+
+    def heed(self) -> None:
+        """Raise KeyboardInterrupt when Ctrl-C came earlier."""
+        if self._stopped:
+            raise KeyboardInterrupt
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of a signal handler
+        self._stopped = True
+        raise KeyboardInterrupt

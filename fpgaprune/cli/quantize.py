@@ -10,6 +10,7 @@ from fpgaprune.cli.output import Format, FormatOption, emit, tell
 from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.compress.quantization import PostTraining
 from fpgaprune.config.recipe import settings_from
+from fpgaprune.config.settings import parse_layer_settings
 from fpgaprune.flow.quantize import quantize_file
 from fpgaprune.render import compression_sheet
 
@@ -31,6 +32,21 @@ def run(
         int | None, typer.Option("--activation-bits", metavar="N", help="Bits between layers, where they differ.")
     ] = None,
     bias_bits: Annotated[int, typer.Option("--bias-bits", metavar="N", help="Bits of biases.")] = 16,
+    form: Annotated[
+        str, typer.Option("--form", metavar="F", help="Of weights: fixed, po2 (powers of two), ternary or binary.")
+    ] = "fixed",
+    per_channel: Annotated[
+        bool, typer.Option("--per-channel", help="A scale, a power of two, for each output channel of a layer.")
+    ] = False,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer",
+            metavar="NAME:KEY=VALUE,...",
+            help="Other types for a layer, pattern or type:CLASS: weight_bits, activation_bits, bias_bits, weights (as "
+            "--form), per_channel; repeatable.",
+        ),
+    ] = None,
     exclude: Annotated[
         list[str] | None,
         typer.Option("--exclude", metavar="NAME", help="Layer, pattern or type:CLASS to leave float; repeatable."),
@@ -47,15 +63,25 @@ def run(
     ] = None,
     part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
     weights: WeightsOption = None,
-    form: FormatOption = Format.TEXT,
+    output_format: FormatOption = Format.TEXT,
 ) -> None:
-    """Turn dense and convolution layers into QKeras layers whose types fit the data, and count DSPs and LUTs.
+    """Turn dense, convolution and recurrent layers into QKeras layers of types that fit the data; count DSPs and LUTs.
 
-    Integer bits are chosen array by array for the least square error on the data. Batch normalizations are folded
-    into the layer before. The network's inputs and everything else that goes into a quantized layer get a type too.
+    Integer bits and scales are chosen array by array for the least square error on the data. Batch normalizations
+    are folded into the layer before. The network's inputs and everything else that goes into a quantized layer get a
+    type too.
     The record beside the model, NAME.pruning.json, says which type everything got and what stayed float.
     """
-    asked = PostTraining(bits, weight_bits, activation_bits, bias_bits, tuple(exclude or ()))
+    asked = PostTraining(
+        bits,
+        weight_bits,
+        activation_bits,
+        bias_bits,
+        tuple(exclude or ()),
+        form,
+        per_channel,
+        PostTraining.layers_from(parse_layer_settings(layer or ())),
+    )
     settings = settings_from(config, {"part": part})
     with EpochProgress() as progress:
         progress.begin(f"{model.name}: {bits} bits")
@@ -73,5 +99,5 @@ def run(
             seed=seed,
             on_epoch=show_epoch(progress),
         )
-    emit(form, compression_sheet(found.record), lambda: found.record)
+    emit(output_format, compression_sheet(found.record), lambda: found.record)
     tell(f"The model is in {found.output}, its record in {found.record_path}.")

@@ -1,22 +1,19 @@
 """How a sweep goes on, on standard error: points, time left, and the best of what is found so far."""
 
-import signal
 import time
-from types import FrameType, TracebackType
-from typing import Self
 
 from rich.console import RenderableType
 from rich.progress import ProgressColumn, TimeRemainingColumn
 from rich.table import Table
 
-from fpgaprune.cli.progress import EpochProgress
+from fpgaprune.cli.progress import StoppableProgress
 from fpgaprune.results.sweep import PointResult, pareto_front
 
 _ROWS = 8  # of the front so far that are shown while it grows
 _COLUMNS = ("score", "DSPs", "LUTs", "latency cycles")
 
 
-class SweepProgress(EpochProgress):
+class SweepProgress(StoppableProgress):
     """A bar over the points of a sweep with the time left, the front so far above it.
 
     Where nobody watches a terminal, a line at each tenth.
@@ -25,27 +22,13 @@ class SweepProgress(EpochProgress):
     def __init__(self) -> None:
         super().__init__()
         self._tenth: int | None = None
-        self._stopped = False
         self._failed = 0
         self._front: tuple[PointResult, ...] = ()
         self._began: tuple[float, int] = (0.0, 0)  # when counting began, and how many points were there already
 
-    def __enter__(self) -> Self:
-        """Start drawing, and remember Ctrl-C: a framework in the middle of something may swallow it."""
-        signal.signal(signal.SIGINT, self._stop)
-        return super().__enter__()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop drawing, whatever happened."""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        super().__exit__(kind, error, trace)
-
     def points(self, done: int, total: int) -> None:
         """So many points are finished."""
-        if self._stopped:
-            raise KeyboardInterrupt
+        self.heed()
         if self._tenth is None:
             self._began = (time.monotonic(), done)
             self._bar.reset(self._task, description="points", total=total, completed=done, state="")
@@ -64,10 +47,6 @@ class SweepProgress(EpochProgress):
         self._failed += 1
         if self._tenth is not None and self._failed <= _ROWS:
             self.say(f"{result.recipe.name} failed: {result.error}")
-
-    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of a signal handler
-        self._stopped = True
-        raise KeyboardInterrupt
 
     def _more_columns(self) -> tuple[ProgressColumn, ...]:
         return (TimeRemainingColumn(),)

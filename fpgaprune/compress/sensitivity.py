@@ -23,6 +23,13 @@ def kernel_variable(layer: Any) -> Any:
     return found[0] if len(found) == 1 and not hasattr(layer, "pointwise_kernel") else None
 
 
+def kernel_scale(layer: Any) -> Array:
+    """What the layer's quantizer multiplies its stored constants by, broadcastable to them; 1 where it follows them."""
+    quantizer = getattr(layer, "kernel_quantizer_internal", getattr(layer, "depthwise_quantizer_internal", None))
+    alpha = getattr(quantizer, "alpha", None)
+    return np.asarray(1.0 if alpha is None or isinstance(alpha, str) else alpha, dtype=np.float64)
+
+
 def measure_importance(model: Any, inputs: Sequence[NDArray[Any]], seed: int = 0) -> Importance:
     """Mean squares of what the kernels of a Functional model multiply, and of the outputs' derivatives, by layer name.
 

@@ -7,7 +7,7 @@ from fpgaprune.errors import ConfigError
 
 
 def parse_settings(words: Sequence[str]) -> dict[str, Any]:
-    """KEY=VALUE words as a mapping: whole numbers, numbers and text; raises ConfigError for anything else."""
+    """KEY=VALUE words as a mapping: true, false, whole numbers, numbers, text; raises ConfigError for anything else."""
     found: dict[str, Any] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -21,7 +21,24 @@ def parse_settings(words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _value(text: str) -> int | float | str:
+def parse_layer_settings(words: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """LAYER:KEY=VALUE,KEY=VALUE words as settings by layer pattern; raises ConfigError for anything else.
+
+    The pattern may hold a colon itself, as in `type:Dense:weight_bits=4`.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for word in words:
+        pattern, colon, settings = word.rpartition(":")
+        if not (pattern.strip() and colon):
+            message = f"settings of a layer are LAYER:KEY=VALUE,KEY=VALUE, such as dense_1:weight_bits=4, not {word!r}"
+            raise ConfigError(message)
+        found.setdefault(pattern.strip(), {}).update(parse_settings(settings.split(",")))
+    return found
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text in ("true", "false"):
+        return text == "true"
     for kind in (int, float):
         try:
             return kind(text)

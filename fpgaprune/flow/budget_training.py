@@ -9,7 +9,7 @@ import numpy as np
 from fpgaprune.compress import Progress, TrainingData
 from fpgaprune.compress.constants import Budget
 from fpgaprune.compress.quantization import fine_tune
-from fpgaprune.compress.sensitivity import kernel_variable
+from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable
 from fpgaprune.compress.signed_digits import DigitLimits, projection
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
@@ -78,6 +78,11 @@ def _limits(model: Any, design: Design) -> dict[str, DigitLimits]:
         kernel = None if keras_layer is None else kernel_variable(keras_layer)
         if weight is None or kernel is None or tuple(kernel.shape) != weight.values.shape:
             continue
-        if np.abs(np.asarray(kernel) - weight.values).max() <= weight.precision.lsb:
-            limits[layer.name] = DigitLimits(weight.values, weight.precision)
+        scale = kernel_scale(keras_layer)
+        shift = float(np.log2(np.ravel(scale)[0])) if scale.size == 1 and scale.min() > 0 else np.nan
+        if not shift.is_integer():  # with several scales one type does not say which digits each channel may have
+            continue
+        if np.abs(np.asarray(kernel) * scale - weight.values).max() <= weight.precision.lsb:
+            stored = replace(weight.precision, integer=weight.precision.integer - int(shift))
+            limits[layer.name] = DigitLimits(weight.values / scale, stored)
     return limits

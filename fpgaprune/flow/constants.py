@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fpgaprune.compress.constants import Budget, ConstantsConfig, choose_constants
-from fpgaprune.compress.sensitivity import kernel_variable, measure_importance
+from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import MappingRules, estimate_design
@@ -114,7 +114,8 @@ def _write(model: Any, chosen: Design, before: Design) -> None:
         weight = layer.weight
         if weight is None or np.array_equal(weight.values, before[layer.name].parameters["weight"].values):
             continue
-        kernel_variable(model.get_layer(layer.name)).assign(weight.values.astype(np.float32))
+        found = model.get_layer(layer.name)
+        kernel_variable(found).assign((weight.values / kernel_scale(found)).astype(np.float32))
 
 
 def _check(found: Design, chosen: Design) -> None:
@@ -123,7 +124,7 @@ def _check(found: Design, chosen: Design) -> None:
             continue
         message = (
             f"layer {layer.name!r} would not keep the chosen constants: its quantizer scales them by their own size "
-            "(alpha). Exclude the layer, or train it with alpha=1"
+            "(alpha), or does not have all of them. Exclude the layer, or train it with alpha=1"
         )
         raise ModelError(message)
 

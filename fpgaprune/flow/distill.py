@@ -17,6 +17,7 @@ def distill_file(  # noqa: PLR0913 - one argument per file and choice
     *,
     weights: Path | None = None,
     loss: str | None = None,
+    score: str | None = None,
     epochs: int = 20,
     learning_rate: float = 1e-3,
     batch_size: int = 64,
@@ -28,7 +29,7 @@ def distill_file(  # noqa: PLR0913 - one argument per file and choice
     Written to `output` (.h5 or .keras) with its record beside. Raises what `distilled`, `fine_tune` and `load_model`
     raise.
     """
-    session = Compression(path, output, data, settings, weights=weights, loss=loss)
+    session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     training = session.training(seed, teacher)
     started = time.perf_counter()
     fine_tune(

@@ -41,6 +41,7 @@ def factorize_file(  # noqa: PLR0913 - one argument per file and choice
     *,
     weights: Path | None = None,
     loss: str | None = None,
+    score: str | None = None,
     epochs: int = 20,
     learning_rate: float = 1e-3,
     batch_size: int = 64,
@@ -56,7 +57,7 @@ def factorize_file(  # noqa: PLR0913 - one argument per file and choice
     if epochs < 0 or (teacher is not None and not epochs):
         message = f"{epochs} epochs of training leave a teacher nothing to teach: ask for at least one"
         raise ConfigError(message)
-    session = Compression(path, output, data, settings, weights=weights, loss=loss)
+    session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     training = session.training(seed, teacher)
     started = time.perf_counter()
     asked = config

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.compress.quantization.config import value_quantizer, weight_quantizer
+from fpgaprune.compress.quantization.forms import value_quantizer, weight_quantizer
 from fpgaprune.compress.rewiring import Part, called_once, layer_inputs, values_of
 from fpgaprune.frameworks import load_frameworks
 

@@ -1,7 +1,7 @@
 """From a float Keras model to a QKeras model: `quantize(model, config, samples)`."""
 
-from fpgaprune.compress.quantization.config import PostTraining
+from fpgaprune.compress.quantization.config import FORMS, LayerTypes, PostTraining
 from fpgaprune.compress.quantization.fine_tuning import fine_tune
-from fpgaprune.compress.quantization.rebuild import QuantizeResult, quantize
+from fpgaprune.compress.quantization.rebuild import QuantizeResult, quantizable, quantize
 
-__all__ = ["PostTraining", "QuantizeResult", "fine_tune", "quantize"]
+__all__ = ["FORMS", "LayerTypes", "PostTraining", "QuantizeResult", "fine_tune", "quantizable", "quantize"]

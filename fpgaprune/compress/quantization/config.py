@@ -1,25 +1,55 @@
-"""What a quantization is asked for, and which type serves an array best."""
+"""What a quantization is asked for: for all layers, and for some of them otherwise."""
 
-from dataclasses import asdict, dataclass
-from math import ceil, log2
-from typing import Any, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, Final
 
 from fpgaprune.compress.run import check_settings, whole
-from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
+from fpgaprune.errors import ConfigError, unknown_choice
 
-Array = NDArray[np.float64]
-_FINER = 4  # how many bits of range may be given up for resolution
+FORMS: Final = ("fixed", "po2", "ternary", "binary")
+_WIDTHS = ("weight_bits", "activation_bits", "bias_bits")
+_LEAST: Final = 2
+_MOST: Final = 24  # QKeras computes in float32, which holds so many
+
+
+@dataclass(frozen=True)
+class LayerTypes:
+    """The types of one layer, or of all that a pattern names; None leaves what holds for all layers.
+
+    `weights` is the form of its weights: `fixed` point, a power of two (`po2`: sign and exponent in `weight_bits`),
+    `ternary` or `binary`, all with a scale that is a power of two, one for the layer or one `per_channel`. Such a
+    scale is a shift: it costs no multiplier. `activation_bits` are those of the values the layer gives.
+    """
+
+    weight_bits: int | None = None
+    activation_bits: int | None = None
+    bias_bits: int | None = None
+    weights: str | None = None
+    per_channel: bool | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for types that make no sense."""
+        check_settings(self, tuple((name, _is_width(getattr(self, name)), _WANTED) for name in _WIDTHS))
+        if self.weights is not None and self.weights not in FORMS:
+            raise ConfigError(unknown_choice("form of weights", str(self.weights), FORMS))
+        if self.per_channel not in (None, True, False):
+            message = f"per_channel must be true or false, not {self.per_channel!r}"
+            raise ConfigError(message)
+
+    def given(self) -> dict[str, Any]:
+        """What is not left to the settings for all."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
 class PostTraining:
-    """Uniform fixed-point types, one per array of a layer, with integer bits placed by the data; nothing is trained.
+    """Types whose integer bits and scales are placed by weights and data; nothing is trained.
 
     `bits` of weights and of the values between layers; `weight_bits` and `activation_bits` part the two. Biases get
-    `bias_bits`: they cost an adder, not a multiplier. Layers that `exclude` names stay as they are.
+    `bias_bits`: they cost an adder, not a multiplier. Layers that `exclude` names stay as they are. `layers` says
+    otherwise for the layers a pattern matches, a later one over an earlier one.
     """
 
     method: ClassVar[str] = "post_training"
@@ -29,58 +59,80 @@ class PostTraining:
     activation_bits: int | None = None
     bias_bits: int = 16
     exclude: tuple[str, ...] = ()
+    weights: str = "fixed"
+    per_channel: bool = False
+    layers: Mapping[str, LayerTypes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raise ConfigError for widths that make no sense."""
-        rules = []
-        for name in ("bits", "weight_bits", "activation_bits", "bias_bits"):
-            value = getattr(self, name)
-            # QKeras computes in float32, which holds 24 bits.
-            fine = (value is None and name in ("weight_bits", "activation_bits")) or (whole(value, 2) and value <= 24)
-            rules.append((name, fine, "a whole number from 2 to 24"))
+        rules = [(name, getattr(self, name) is not None and _is_width(getattr(self, name)), _WANTED) for name in
+                 ("bits", "bias_bits")]  # fmt: skip
+        rules += [(name, _is_width(getattr(self, name)), _WANTED) for name in ("weight_bits", "activation_bits")]
         check_settings(self, tuple(rules))
+        LayerTypes(weights=self.weights, per_channel=self.per_channel)
 
-    @property
-    def for_weights(self) -> int:
-        """Bits of weights."""
-        return self.bits if self.weight_bits is None else self.weight_bits
+    def of(self, layer: Any) -> "Types":
+        """The types of a layer, found by its name and class."""
+        found = Types(
+            self.bits if self.weight_bits is None else self.weight_bits,
+            self.bits if self.activation_bits is None else self.activation_bits,
+            self.bias_bits,
+            self.weights,
+            self.per_channel,
+        )
+        for pattern, types in self.layers.items():
+            if matches(layer, (pattern,)):
+                found = replace(found, **types.given())
+        return found
 
-    @property
-    def for_activations(self) -> int:
-        """Bits of the values between layers."""
-        return self.bits if self.activation_bits is None else self.activation_bits
+    def check_patterns(self, layers: Any) -> None:
+        """Raise ConfigError for a pattern that matches none of the layers."""
+        for what, patterns in (("to exclude from quantization", self.exclude), ("with types of its own", self.layers)):
+            for pattern in patterns:
+                if not any(matches(layer, (pattern,)) for layer in layers):
+                    raise ConfigError(unknown_choice(f"layer {what}", pattern, [layer.name for layer in layers]))
+
+    @classmethod
+    def layers_from(cls, given: Mapping[str, Mapping[str, Any]]) -> dict[str, LayerTypes]:
+        """Plain settings by layer pattern as types; raises ConfigError for a key or value that makes no sense."""
+        known = [each.name for each in fields(LayerTypes)]
+        for settings in given.values():
+            for name in settings:
+                if name not in known:
+                    raise ConfigError(unknown_choice("type of a layer", name, known))
+        return {pattern: LayerTypes(**settings) for pattern, settings in given.items()}
 
     def record(self) -> dict[str, Any]:
         """The settings as JSON-ready data."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        layers = {pattern: types.given() for pattern, types in self.layers.items()}
+        return {**plain, "exclude": list(self.exclude), "layers": layers}
 
 
-def best_type(values: Array, bits: int, *, signed: bool) -> FixedPoint:
-    """The type of `bits` bits with the least mean square error on the values, rounded to nearest and saturating.
+@dataclass(frozen=True)
+class Types:
+    """What one layer gets."""
 
-    Fewer integer bits clip the largest values but resolve the others better. Never fewer than none besides the sign:
-    QKeras raises 2 to that number as an integer, which TensorFlow refuses below zero.
-    """
-    largest = float(np.abs(values).max(initial=0.0))
-    most = max(0, ceil(log2(largest))) if largest > 0 else 0
-    sign = int(signed)
-    types = [
-        FixedPoint(bits, integer + sign, signed, Rounding.RND_CONV, Overflow.SAT)
-        for integer in range(most, max(-1, most - _FINER - 1), -1)
-    ]
-    errors = [float(np.square(found.quantize(values) - values).mean()) for found in types]
-    return types[int(np.argmin(errors))]
+    weight_bits: int
+    activation_bits: int
+    bias_bits: int
+    weights: str
+    per_channel: bool
 
 
-def weight_quantizer(values: Array, bits: int) -> str:
-    """QKeras' text for the best type of constants; `alpha=1`, for any other scale costs a multiplier per output."""
-    found = best_type(values, bits, signed=True)
-    return f"quantized_bits({bits},{found.integer - 1},alpha=1)"
+def matches(layer: Any, patterns: Any) -> bool:
+    """Whether a pattern, of a name or `type:` and a class, matches a layer; `type:Dense` matches QDense, too."""
+    kind = type(layer).__name__.lower()
+    return any(
+        any(fnmatchcase(each, pattern[5:].strip().lower()) for each in (kind, kind.removeprefix("q")))
+        if pattern.startswith("type:")
+        else fnmatchcase(layer.name, pattern)
+        for pattern in patterns
+    )
 
 
-def value_quantizer(values: Array, bits: int) -> str:
-    """QKeras' text for the best type of values between layers: without a sign where none is ever negative."""
-    if values.min(initial=0.0) < 0:
-        return weight_quantizer(values, bits)
-    found = best_type(values, bits, signed=False)
-    return f"quantized_relu({bits},{found.integer})"
+_WANTED = f"a whole number from {_LEAST} to {_MOST}"
+
+
+def _is_width(value: Any) -> bool:
+    return value is None or (whole(value, _LEAST) and value <= _MOST)

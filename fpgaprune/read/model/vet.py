@@ -247,9 +247,18 @@ def _quantizer(vetting: Vetting, kind: str, name: str, value: Mapping[str, Any])
 def _vet_scale(vetting: Vetting, name: str, quantizer: str, value: Any) -> Any:
     if value is None or isinstance(value, int | float | str):
         return value
-    if isinstance(value, list):
-        return np.asarray(value, dtype=np.float32)
+    stored = value.get("config", {}).get("value") if _is_array(value) else value
+    if isinstance(stored, list):
+        try:
+            return np.asarray(stored, dtype=np.float32)
+        except (ValueError, TypeError) as error:
+            raise vetting.refuse(name, f"has a {quantizer} whose alpha is no array of numbers") from error
     raise vetting.refuse(name, f"has a {quantizer} whose alpha is {value!r}, which is neither a number nor a name")
+
+
+def _is_array(value: Any) -> bool:
+    """Whether it is an array as Keras writes it out, one scale per channel."""
+    return isinstance(value, Mapping) and value.get("class_name") == "__numpy__" and "config" in value
 
 
 def _construct(vetting: Vetting, name: str, cls: Any, options: Mapping[str, Any]) -> Any:

@@ -1,0 +1,77 @@
+"""`fpgaprune fit`: the best model within limits."""
+
+from typing import Annotated
+
+import typer
+
+from fpgaprune.cli.fit_progress import FitProgress
+from fpgaprune.cli.options import (
+    DataOption,
+    LossOption,
+    ModelArgument,
+    NewModelOption,
+    RecipeOption,
+    ScoreOption,
+    WeightsOption,
+)
+from fpgaprune.cli.output import Format, FormatOption, emit, tell
+from fpgaprune.config.recipe import settings_from
+from fpgaprune.flow.fit import FitConfig, fit_file
+from fpgaprune.render.fit import fit_sheet
+from fpgaprune.results.fit import FitLimits
+
+EXAMPLE = "fpgaprune fit model.h5 --data train.npz --max-dsp 20 --max-lut 20000 --min-score 0.95 -o fitted.h5"
+
+
+def run(
+    model: ModelArgument,
+    *,
+    data: DataOption,
+    output: NewModelOption,
+    max_dsp: Annotated[
+        int | None, typer.Option("--max-dsp", metavar="N", min=0, help="DSPs of the whole design.")
+    ] = None,
+    max_lut: Annotated[
+        int | None, typer.Option("--max-lut", metavar="N", min=1, help="LUTs of the whole design.")
+    ] = None,
+    min_score: Annotated[
+        float | None, typer.Option("--min-score", metavar="A", help="The least score on the validation samples.")
+    ] = None,
+    score: ScoreOption = None,
+    loss: LossOption = None,
+    epochs: Annotated[
+        int, typer.Option("--epochs", metavar="N", help="Of training in every step; 0: nothing is trained.")
+    ] = 20,
+    tries: Annotated[
+        int, typer.Option("--tries", metavar="N", help="At most so many combinations that are worth training.")
+    ] = 12,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
+    config: RecipeOption = None,
+    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    weights: WeightsOption = None,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Combine fewer bits, fewer weights, low rank and cheaper constants, and keep the best model within the limits.
+
+    What every combination costs is counted first without training; what lies far outside the limits is not trained.
+    What was tried is kept in the folder NAME.fit beside the output: started again after Ctrl-C, or with more --tries,
+    the search goes on there. Exit code 1: nothing meets the limits; the answer says how near the best came.
+    """
+    settings = settings_from(config, {"part": part})
+    with FitProgress() as progress:
+        found = fit_file(
+            model,
+            output,
+            FitLimits(max_dsp, max_lut, min_score),
+            data,
+            settings,
+            FitConfig(epochs, tries, seed),
+            weights=weights,
+            loss=loss,
+            score=score,
+            watcher=progress,
+        )
+    emit(form, fit_sheet(found), found.json)
+    if found.output is None:
+        raise typer.Exit(1)
+    tell(f"The model is in {found.output}; what was tried is in {found.output.stem}.fit beside it.")

@@ -1,0 +1,60 @@
+"""What `fit` tried, as a table, and its answer."""
+
+from fpgaprune.render.sheet import Column, Row, Sheet
+from fpgaprune.results.fit import Attempt, FitResult
+
+_COLUMNS = (
+    Column("combination", "combination", style="cyan", wrap=True),
+    Column("score", "score", numeric=True),
+    Column("sparsity", "zero\nweights", numeric=True, rank=1),
+    Column("dsp", "DSPs\nexpected", numeric=True),
+    Column("lut", "LUTs\nexpected", numeric=True),
+    Column("seconds", "seconds", numeric=True, rank=2),
+    Column("outcome", "outcome", wrap=True),
+)
+
+
+def fit_sheet(result: FitResult) -> Sheet:
+    """A row for every attempt, in the order they were made; the best one is bold."""
+    rows = tuple(
+        Row(
+            cells=(
+                each.name,
+                None if each.score is None else f"{each.score:.4f}",
+                None if each.sparsity is None else f"{100 * each.sparsity:.1f} %",
+                each.dsp,
+                each.lut,
+                f"{each.seconds:.0f}",
+                _outcome(each, result),
+            ),
+            style="bold" if each is result.best else "",
+        )
+        for each in result.attempts
+    )
+    names = {each.score_name for each in result.attempts if each.score_name}
+    notes = [f"Scores are the {' or '.join(sorted(names))} on the validation samples."] if names else []
+    if result.record is not None:
+        kept = "test samples, which nothing else saw" if result.record["score"]["test"] else "all samples of the data"
+        told = ", ".join(f"{k} {v:.4g}" for k, v in result.record["score"]["after"].items() if v is not None)
+        notes.append(f"The model that was written, on the {kept}: {told}.")
+    limits = [
+        f"{value:g} {what} at {which}"
+        for value, what, which in (
+            (result.limits.max_dsp, "DSPs", "most"),
+            (result.limits.max_lut, "LUTs", "most"),
+            (result.limits.min_score, "score", "least"),
+        )
+        if value is not None
+    ]
+    title = f"Within {', '.join(limits)}"
+    return Sheet(title=title, columns=_COLUMNS, rows=rows, summary=(result.answer,), footnotes=tuple(notes))
+
+
+def _outcome(attempt: Attempt, result: FitResult) -> str:
+    if attempt.error is not None:
+        return f"failed: {attempt.error}"
+    if attempt.skipped is not None:
+        return attempt.skipped
+    if attempt is result.best:
+        return "best within the limits"
+    return "within the limits" if attempt.file is not None else "over the limits"

@@ -1,0 +1,143 @@
+"""`fit`: the best model within limits, what was tried kept through Ctrl-C, and a clear answer where nothing fits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from contracts.pruning import dense_model, ring_data
+
+from fpgaprune.cli import main
+from fpgaprune.errors import ConfigError
+from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.flow.compression import Epoch
+from fpgaprune.flow.fit import FitConfig, choose, fit_file
+from fpgaprune.flow.generate import generate
+from fpgaprune.frameworks import load_frameworks
+from fpgaprune.results.fit import Attempt, FitLimits
+
+LIMITS = FitLimits(max_dsp=5, max_lut=6000)
+QUICK = FitConfig(epochs=1, tries=4)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fit")
+    model = dense_model()
+    load_frameworks().keras.Model(model.inputs, model.layers[-2].output).save(folder / "m.h5")
+    data = ring_data()
+    np.savez(folder / "d.npz", x=data.x, y=data.y, x_test=data.validation_x, y_test=data.validation_y)
+    return folder
+
+
+class Impatient:
+    """Presses Ctrl-C in the third combination."""
+
+    def __init__(self, patience: int) -> None:
+        self.begun: list[str] = []
+        self.epochs: list[Epoch] = []
+        self._patience = patience
+
+    def begin(self, what: str) -> None:
+        self.begun.append(what)
+        if len(self.begun) > self._patience:
+            raise KeyboardInterrupt
+
+    def seen(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+
+    def finished(self, attempt: Attempt) -> None:
+        assert attempt.name == self.begun[-1]
+
+
+@pytest.mark.keras
+def test_an_interrupted_search_goes_on_and_ends_as_one_that_was_not(files: Path, tmp_path: Path) -> None:
+    first = Impatient(3)
+    with pytest.raises(KeyboardInterrupt):
+        fit_file(files / "m.h5", tmp_path / "o.h5", LIMITS, files / "d.npz", config=QUICK, watcher=first)
+    kept = json.loads((tmp_path / "o.fit" / "tried.json").read_text())
+    assert [each["name"] for each in kept["attempts"]] == first.begun[:3]
+    assert not (tmp_path / "o.h5").exists()
+    second = Impatient(99)
+    found = fit_file(files / "m.h5", tmp_path / "o.h5", LIMITS, files / "d.npz", config=QUICK, watcher=second)
+    assert second.begun[0] == first.begun[3]
+    assert [each.name for each in found.attempts] == [*first.begun[:3], *second.begun]
+    assert any(epoch.dsp is not None for epoch in (*first.epochs, *second.epochs))
+    assert found.best is not None
+    assert found.record is not None
+    assert found.record["estimate"]["after"]["dsp"] == found.best.dsp
+    within = [each for each in found.attempts if each.file is not None]
+    assert found.best.score == max(each.score or 0.0 for each in within)
+    assert all(each.score is None for each in found.attempts if each.skipped)
+    project = generate(tmp_path / "o.h5", tmp_path / "project", data=files / "d.npz", run_verify=False)
+    estimate = estimate_design(project.design, rules_for("vitis_hls"))
+    assert estimate.dsp.high == found.best.dsp
+    assert estimate.dsp.high <= 5
+    assert estimate.fabric.lut is not None
+    assert estimate.fabric.lut.value <= 6000
+    other = Impatient(0)
+    with pytest.raises(KeyboardInterrupt):  # other limits are another search
+        fit_file(files / "m.h5", tmp_path / "o.h5", FitLimits(4), files / "d.npz", config=QUICK, watcher=other)
+    assert other.begun == [found.attempts[0].name]
+
+
+@pytest.mark.keras
+def test_the_command_says_how_near_it_came(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: Any = ((), (("quantize", 8),))  # a budget would do it by leaving nothing
+    monkeypatch.setattr("fpgaprune.flow.fit.combinations", lambda model: tried)
+
+    def run(*words: str) -> int:
+        common = ["--data", str(files / "d.npz"), "-o", str(tmp_path / "o.keras"), "--epochs", "0", "--tries", "2"]
+        with pytest.raises(SystemExit) as ended:
+            main(["fit", str(files / "m.h5"), *common, *words])
+        return int(ended.value.code or 0)
+
+    assert run("--max-lut", "9") == 1
+    assert "Nothing meets the limits; the nearest is as it is: " in capsys.readouterr().out
+    tried = ((("budget", None),), (("quantize", 6), ("budget", None)))
+    assert run("--max-dsp", "3", "--min-score", "1.5") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Nothing reaches the score 1.5 within the limits; the best there is" in said
+    assert not (tmp_path / "o.keras").exists()
+    assert run("--max-dsp", "3", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["best"]["dsp"] <= 3
+    assert (tmp_path / "o.keras").is_file()
+    assert run() == 2
+    assert "fit needs a limit of cost" in capsys.readouterr().err
+    assert run("--max-dsp", "3", "--loss", "mse", "--min-score", "1") == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "limits", "name"),
+    [
+        ([("a", 0.9, 5, 100), ("b", 0.8, 0, 90)], FitLimits(5), "a"),
+        ([("a", 0.9, 6, 100), ("b", 0.8, 0, 90)], FitLimits(5), "b"),
+        ([("a", 0.9, 5, 100), ("b", 0.9, 4, 900)], FitLimits(5), "b"),
+        ([("a", 0.9, 0, 100), ("b", 0.8, 0, 90)], FitLimits(0, 95), "b"),
+        ([("a", 0.9, 1, 100)], FitLimits(0), None),
+        ([("a", 0.9, 1, 100)], FitLimits(1, min_score=0.95), None),
+        ([("a", 0.9, 1, None)], FitLimits(1, 100), None),
+        ([("a", None, 1, 100)], FitLimits(1), None),
+    ],
+)
+def test_the_best_within_the_limits(rows: list[tuple[Any, ...]], limits: FitLimits, name: str | None) -> None:
+    attempts = tuple(Attempt(n, "accuracy", score, 0.1, dsp=dsp, lut=lut) for n, score, dsp, lut in rows)
+    found = choose(attempts, limits)
+    assert (None if found is None else found.name) == name
+
+
+def test_of_losses_the_least_is_best() -> None:
+    attempts = (Attempt("a", "loss", 0.5, 0.5, dsp=1), Attempt("b", "loss", 0.2, 0.2, dsp=2))
+    found = choose(attempts, FitLimits(5))
+    assert found is not None
+    assert found.name == "b"
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": -1}, {"tries": 0}, {"seed": -1}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="fit takes"):
+        FitConfig(**wrong)
