@@ -46,6 +46,7 @@ class PruningRun:
         self.trainer = Trainer(
             copy, chosen, data, loss=loss, batch_size=config.batch_size, seed=config.seed, on_step=on_step
         )
+        self.trainer.hold([kernel.values() != 0 for kernel in chosen])  # what was pruned before stays so
         self._config = config
         self._on_progress = on_progress
         self._epochs = epochs

@@ -112,6 +112,14 @@ class CompressionContract(ABC):
         biases = [w.numpy() for w in result.model.weights if "bias" in w.name]
         assert sum(np.count_nonzero(b) for b in biases) == sum(b.size for b in biases) > 0
 
+    def test_zeros_of_the_model_it_is_given_stay(self) -> None:
+        model = dense_model()
+        kernel, bias = model.get_layer("first").get_weights()
+        zeros = np.add.outer(np.arange(kernel.shape[0]), np.arange(kernel.shape[1])) % 5 == 0  # no whole group of any
+        model.get_layer("first").set_weights([np.where(zeros, 0, kernel), bias])
+        result = prune(model, self.config(0.3), ring_data())
+        assert not result.model.get_layer("first").get_weights()[0][zeros].any()
+
     @pytest.mark.parametrize("exclude", [("thrid",), ("second", "nothing*")])
     def test_an_exclusion_that_matches_nothing_is_an_error(self, exclude: tuple[str, ...]) -> None:
         with pytest.raises(ConfigError, match=exclude[-1].replace("*", ".")):
