@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpgaprune.errors import ModelError
+from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.settings import GenerateSettings
@@ -94,3 +94,24 @@ def test_kernels_that_hls4ml_lacks_or_has_for_few_values_are_refused(kind: str, 
     with pytest.raises(ModelError, match="'odd'"):
         verified(model, tmp_path)
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("name", ["DepthwiseConv2D", "SeparableConv2D"])
+def test_several_filters_a_channel_get_the_kernel_that_computes_them(tmp_path: Path, name: str) -> None:
+    """hls4ml's own takes one filter a channel for granted and is 50 % off."""
+    layers = load_frameworks().keras.layers
+    size = (2,) if name == "DepthwiseConv2D" else (3, 2)
+    deep = getattr(layers, name)(*size, depth_multiplier=2, name="deep")
+    model = model_of((4, 4, 2), deep, layers.Flatten(name="line"), layers.Dense(2, name="last"))
+    result = verified(model, tmp_path)
+    assert result.agrees, result.reason
+    with pytest.raises(ConfigError, match=r"'deep' has several filters per channel.*io_parallel"):
+        generate_loaded(loaded(model), tmp_path / "s", GenerateSettings(io_type="io_stream"))
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_bidirectional_layer_is_refused_in_streams(tmp_path: Path) -> None:
+    layers = load_frameworks().keras.layers
+    model = model_of((4, 2), layers.Bidirectional(layers.LSTM(2), name="both"))
+    with pytest.raises(ConfigError, match=r"'both' is a Bidirectional.*io_parallel"):
+        generate_loaded(loaded(model), tmp_path / "s", GenerateSettings(io_type="io_stream"))

@@ -79,6 +79,10 @@ def _check_streamed(node: Node) -> None:
             "use io_parallel, or padding 'valid'"
         )
         raise ConfigError(message)
+    if node.kind == "Bidirectional":
+        # nnet_recurrent.h has bidirectional_stack for arrays only: the project would not compile.
+        message = f"layer {node.name!r} is a Bidirectional, which hls4ml has for io_parallel only"
+        raise ConfigError(message)
     if node.kind == "Dot" or str(node.record.get("op", "")).startswith("dot"):
         message = f"layer {node.name!r} is a dot product, which hls4ml has for io_parallel only"
         raise ConfigError(message)

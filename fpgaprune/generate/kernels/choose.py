@@ -64,7 +64,8 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
     """
     origins = {layer.name: origin_of(layer.name, names) for layer in graph.get_layers()}
     asked = {name: settings.kernels_of(origin) for name, origin in origins.items()}
-    if all(choice is SparseKernels.NEVER for choice in asked.values()):
+    deepened = {layer.name for layer in graph.get_layers() if _is_deepened(layer)}
+    if not deepened and all(choice is SparseKernels.NEVER for choice in asked.values()):
         return KernelChoices()
     design = read_graph(graph)
     tool = "vivado_hls" if settings.backend == "Vivado" else "vitis_hls"
@@ -72,12 +73,18 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
     chosen: dict[str, ChosenKernel] = {}
     notes: list[str] = []
     for layer in design:
-        wish = asked.get(layer.name, SparseKernels.NEVER)
+        wish = SparseKernels.ALWAYS if layer.name in deepened else asked.get(layer.name, SparseKernels.NEVER)
         if wish is SparseKernels.NEVER or layer.weight is None:
             continue
         origin = origins[layer.name]
         why_not = _obstacle(layer, design) or obstacle_in_text(layer.kind, graph.graph[layer.name], design.io_type)
         if why_not is not None:
+            if layer.name in deepened:
+                message = (
+                    f"layer {origin!r} has several filters per channel, which hls4ml's kernels do not compute, and "
+                    f"ours cannot stand in: {why_not}; use io_parallel and strategy latency, or depth_multiplier=1"
+                )
+                raise ConfigError(message)
             _refuse(origin, wish, settings, why_not)
             notes.append(f"layer {layer.name}: hls4ml's own kernel, since {why_not}")
             continue
@@ -144,6 +151,11 @@ def _whole(choices: KernelChoices, design: Design, origins: Mapping[str, str]) -
         for name in lost
     )
     return KernelChoices(kept, choices.notes + notes)
+
+
+def _is_deepened(node: Any) -> bool:
+    """Whether a node of hls4ml's graph is a depthwise convolution with a depth multiplier above 1."""
+    return str(node.class_name).startswith("Depthwise") and node.get_attr("n_filt") != node.get_attr("n_chan")
 
 
 def _obstacle(layer: LayerSpec, design: Design) -> str | None:
