@@ -1,13 +1,14 @@
 """C simulation of a project written by hand; no framework is loaded here."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from csim_project import A, B, example, write_project, write_weights
 
-from fpgaprune.csim import Compiler, Simulation, build_simulation, find_compiler
+from fpgaprune.csim import Compiler, Simulation, build_fast_simulation, build_simulation, find_compiler
 from fpgaprune.errors import ConfigError, FpgapruneError, ProjectError, ToolError
 
 pytestmark = pytest.mark.slow
@@ -135,10 +136,11 @@ def test_layers_larger_than_the_usual_stack_run(project: Path) -> None:
     np.testing.assert_array_equal(build_simulation(project).run(inputs)[0], expected.outputs[0])
 
 
-def test_stream_read_while_empty_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", [build_simulation, build_fast_simulation])
+def test_stream_read_while_empty_is_told(tmp_path: Path, build: Callable[[Path], Simulation]) -> None:
     project = write_project(tmp_path / "two", "io_stream")
     _edit(project, "    nnet::dense<wide_t", "    b.read();\n    nnet::dense<wide_t")
-    result = build_simulation(project).simulate(example(2)[0])
+    result = build(project).simulate(example(2)[0])
     assert len(result.warnings) == 1
     assert "read while empty" in result.warnings[0]
 

@@ -16,6 +16,11 @@ from tests import generate_models
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True)
+def _no_compiler_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return write_project(tmp_path / "two")
