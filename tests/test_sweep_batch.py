@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,8 @@ from fpgaprune.sweep.run import run_sweep
 from tests.sweep_process import Nobody, compute_made_up, made_up, opened
 from tests.sweep_study import write_study
 
-pytest.importorskip("dask_jobqueue")
-pytest.importorskip("optuna")
+if find_spec("dask_jobqueue") is None or find_spec("optuna") is None:
+    pytest.skip("needs the extras cluster and sweep", allow_module_level=True)
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden" / "sweep_jobs"
 CLUSTER = """
@@ -62,6 +63,22 @@ for job in "$@"; do kill -9 -- -$(sed -n "${{job}}p" {folder}/jobs.txt); done
 
 def _jobs(tmp_path: Path, system: BatchSystem, table: str = CLUSTER, count: int | None = None) -> Jobs:
     return jobs_for(system, load_study(write_study(tmp_path / "study", more=table)).cluster, count)
+
+
+def test_ctrl_c_stays_what_it_was(tmp_path: Path) -> None:
+    """dask-jobqueue takes it when it is first imported."""
+    code = (
+        "import signal, sys; from pathlib import Path; from tests import test_sweep_batch as here; "
+        "before = signal.getsignal(signal.SIGINT); "
+        f"here.job_script(here._jobs(Path({str(tmp_path)!r}), here.BatchSystem.SLURM)); "
+        "sys.exit(signal.getsignal(signal.SIGINT) is not before or 'dask_jobqueue' not in sys.modules)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": "tests"}, timeout=120, check=False
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.parametrize("system", list(BatchSystem))

@@ -50,11 +50,13 @@ def build_simulation(
     """
     project = project.resolve()
     compiler = compiler or find_compiler()
+    top = read_top(project)
     firmware = project / "firmware"
     places = [firmware, firmware / "ap_types", firmware / "nnet_utils", project]
     return _built(
         project,
-        _Recipe("csim", (*compiler.command, *_flags(project, compiler)), places, compiler.name),
+        top,
+        _Recipe("csim", (*compiler.command, *_flags(project, compiler)), places, ""),
         f"hls4ml's own types, compiled by {compiler.name}",
         timeout_seconds,
         run_timeout_seconds,
@@ -72,10 +74,12 @@ def build_fast_simulation(
     Raises ToolError also when there is no clang, or when the firmware uses what our headers do not have.
     """
     project = project.resolve()
+    top = read_top(project)
     firmware, ours = project / "firmware", template_folder()
     places = [ours / "native", ours / "native" / "std", ours / "open", firmware, firmware / "nnet_utils", project]
     return _built(
         project,
+        top,
         _Recipe("fast_csim", (*find_clang(), *_FAST_FLAGS), places, _own_headers()),
         "fpgaprune's own types, compiled by clang",
         timeout_seconds,
@@ -100,7 +104,6 @@ def build_simulation_with(project: Path, headers: Headers = Headers.AUTO) -> Sim
         return build_fast_simulation(project)
     if headers is Headers.HLS4ML or os.environ.get("CXX", "").strip():
         return build_simulation(project)
-    read_top(project.resolve())
     try:
         return build_fast_simulation(project)
     except ToolError as error:
@@ -120,7 +123,7 @@ class _Recipe:
     folder: str
     command: Sequence[str]
     places: Sequence[Path]
-    headers: str
+    headers: str  # a digest of those that are not the project's own
 
 
 def _own_headers() -> str:
@@ -133,9 +136,8 @@ def _own_headers() -> str:
 
 
 def _built(
-    project: Path, recipe: _Recipe, types: str, timeout_seconds: float, run_timeout_seconds: float
+    project: Path, top: Top, recipe: _Recipe, types: str, timeout_seconds: float, run_timeout_seconds: float
 ) -> Simulation:
-    top = read_top(project)
     source, recorded = insert_recordings(top)
     texts = {
         "recording.h": read_template("csim/recording.h"),

@@ -1,8 +1,11 @@
 """Jobs of a batch system as Dask workers: what is submitted, and who submits it (dask-jobqueue)."""
 
-from contextlib import suppress
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from shutil import which
+from threading import current_thread, main_thread
 from typing import Any
 
 from fpgaprune.config.cluster import BatchSystem, Jobs
@@ -44,12 +47,26 @@ def submit(jobs: Jobs) -> Submitted:
     return found
 
 
+@contextmanager
+def _keeping_ctrl_c() -> Iterator[None]:
+    """dask_jobqueue/runner.py makes Ctrl-C end the process the moment it is imported; it stays as it was."""
+    if current_thread() is not main_thread():  # elsewhere nobody may set it
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _started(jobs: Jobs) -> Submitted:
     try:
-        import dask_jobqueue  # noqa: PLC0415 - optional, and slow to import
-        from dask_jobqueue.htcondor import HTCondorJob  # noqa: PLC0415
-        from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
-        from distributed.core import Status  # noqa: PLC0415
+        with _keeping_ctrl_c():
+            import dask_jobqueue  # noqa: PLC0415 - optional, and slow to import
+            from dask_jobqueue.htcondor import HTCondorJob  # noqa: PLC0415
+            from dask_jobqueue.slurm import SLURMJob  # noqa: PLC0415
+            from distributed.core import Status  # noqa: PLC0415
     except ImportError as error:
         message = f"--cluster needs dask-jobqueue ({error}); install it with: pip install 'fpgaprune[cluster]'"
         raise DependencyError(message) from error
