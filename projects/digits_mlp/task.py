@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.compress import TrainingData
+from fpgaprune.flow.classifier import accuracy, split_samples, train_classifier
 from fpgaprune.flow.study_task import StudyData
 from fpgaprune.frameworks import load_frameworks
 
@@ -18,15 +18,11 @@ PIXEL_LEVELS = 16  # pixels are the whole numbers 0..16: divided by 16 they are 
 def load_data(settings: Mapping[str, Any]) -> StudyData:
     """Training, validation and test images, each digit in the same proportion; the seed fixes which goes where."""
     from sklearn.datasets import load_digits  # noqa: PLC0415 (an optional dependency, needed only here)
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
 
     digits = load_digits()
     x = (digits.data / PIXEL_LEVELS).astype(np.float32)
     y = digits.target.astype(np.int32)
-    seed = settings["seed"]
-    x, test_x, y, test_y = train_test_split(x, y, test_size=TEST_SAMPLES, random_state=seed, stratify=y)
-    x, val_x, y, val_y = train_test_split(x, y, test_size=VALIDATION_SAMPLES, random_state=seed, stratify=y)
-    return StudyData(TrainingData(x, y, val_x, val_y), test_x, test_y)
+    return split_samples(x, y, test=TEST_SAMPLES, validation=VALIDATION_SAMPLES, seed=settings["seed"])
 
 
 def build_model(settings: Mapping[str, Any]) -> Any:
@@ -56,30 +52,10 @@ def build_model(settings: Mapping[str, Any]) -> Any:
 def train(
     model: Any, data: StudyData, settings: Mapping[str, Any], on_epoch: Callable[[int, int, float], None]
 ) -> None:
-    """Train in place, keep the epoch that did best on the validation images; report (epoch, epochs, accuracy)."""
-    keras = load_frameworks().keras
-    training, epochs = data.training, settings["epochs"]
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings["learning_rate"]),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-    )
-    model.fit(
-        training.x,
-        training.y,
-        validation_data=(training.validation_x, training.validation_y),
-        epochs=epochs,
-        batch_size=settings["batch_size"],
-        verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping("val_loss", patience=epochs, restore_best_weights=True),
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, epochs, logs["val_accuracy"])
-            ),
-        ],
-    )
+    """Train in place, keep the epoch that did best on the validation images."""
+    train_classifier(model, data, settings, on_epoch)
 
 
 def score(outputs: NDArray[Any], targets: NDArray[Any]) -> float:
     """Accuracy: the fraction of images whose most probable digit is the right one."""
-    return float(np.mean(outputs.argmax(axis=-1) == targets))
+    return accuracy(outputs, targets)
