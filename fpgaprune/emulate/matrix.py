@@ -98,13 +98,14 @@ def windows(layer: LayerSpec, values: Array, fill: int) -> Array:
 
 
 def depthwise(layer: LayerSpec, data: Codes) -> Codes:
-    """A convolution of every channel by itself."""
+    """A convolution of every channel by itself, with one filter or several, which follow each other in the result."""
     found = parameter(layer, "weight")
-    if found.values.shape[-1] != 1:
-        raise refusal(layer, "hls4ml knows a depth multiplier of 1 only")
+    if found.values.shape[-1] != 1 and "kernel_products" not in layer.attributes:
+        raise refusal(layer, "hls4ml's own kernel knows a depth multiplier of 1 only")
     if data.precision == BIT:
         raise refusal(layer, "its data are single bits")
-    channels = found.values.shape[-2]
+    per_channel = found.values.shape[-1]
+    channels = found.values.shape[-2] * per_channel
     weights = factors(layer, "weight", data.precision)
     taps = weights.values.reshape(-1, channels)
     bias = constant(layer, "bias")
@@ -112,10 +113,10 @@ def depthwise(layer: LayerSpec, data: Codes) -> Codes:
     places = rows.shape[2]
     sums = np.empty((len(rows), rows.shape[1], channels), dtype=object if rows.dtype == object else np.int64)
     result_type = accumulator(layer)
-    for channel in range(channels):
+    for channel in range(channels):  # of the result
         order = _depthwise_order(layer, places, channels, channel)
         one = sums_of_products(
-            Codes(rows[..., channel].reshape(-1, places), data.precision),
+            Codes(rows[..., channel // per_channel].reshape(-1, places), data.precision),
             Codes(taps[:, channel, None], weights.precision),
             Codes(bias.values[channel, None], bias.precision),
             result_type,
