@@ -10,8 +10,9 @@ import pytest
 
 from fpgaprune.csim import build_simulation_with
 from fpgaprune.emulate import trace
+from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 from fpgaprune.flow.generate import generate_loaded
-from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings
 from fpgaprune.read.model import LoadedModel, load_model
 from fpgaprune.read.project import read_project
 from tests import generate_models
@@ -70,8 +71,46 @@ def test_every_layer_equals_c_simulation(
     _check_equal(model, tmp_path / "p", GenerateSettings(io_type=io_type), least)
 
 
-# Small ones that differ in kind: convolutions in one and two dimensions; dense layers of QKeras, pruned, in six bits.
-TRAINED = ("ex_KERAS_conv1d_small", "ex_jetTagger_Conv2D_Small_NoBatchNorm", "tut_hector_m3_q6_pruned75")
+def _random_layers(rng: np.random.Generator) -> Callable[[Any, Any], Any]:
+    """Layers of random size side by side; a convolution, a pooling and a dense layer also in a row."""
+
+    def build(keras: Any, _: Any) -> Any:
+        layers = keras.layers
+        size, channels, units = (int(rng.integers(low, low + 3)) for low in (4, 1, 2))
+        start = keras.Input((size, channels), name="x")
+        kernel, stride = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+        padding = str(rng.choice(["same", "valid"]))
+        conv = layers.Conv1D(units, kernel, stride, padding, activation="relu", name="conv")(start)
+        pooled = layers.AveragePooling1D(2, name="mean")(layers.Conv1D(2, kernel, name="before")(start))
+        ends = [
+            layers.Dense(units, activation="tanh", name="dense")(layers.Flatten(name="flat")(conv)),
+            layers.BatchNormalization(name="scale")(pooled),
+            layers.LSTM(units, name="lstm")(start),
+            layers.GRU(units, return_sequences=True, name="gru")(start),
+            layers.DepthwiseConv1D(kernel, padding=padding, name="depth")(start),
+        ]
+        return keras.Model(start, ends)
+
+    return build
+
+
+def _random_type(rng: np.random.Generator) -> FixedPoint:
+    width = int(rng.integers(6, 15))
+    modes = [list(Rounding), [mode for mode in Overflow if mode is not Overflow.WRAP_SM]]
+    rounding, overflow = (choices[rng.integers(len(choices))] for choices in modes)
+    return FixedPoint(width, int(rng.integers(2, 6)), True, rounding, overflow)
+
+
+def test_random_layers_with_random_types_equal_c_simulation(tmp_path: Path) -> None:
+    seed = 2
+    rng = np.random.default_rng(seed)
+    model = generate_models.built(_random_layers(rng), seed)
+    layers = {layer.name: LayerSettings(_random_type(rng)) for layer in model.layers}
+    _check_equal(generate_models.loaded(model), tmp_path / "p", GenerateSettings(layers=layers), 8)
+
+
+# Small ones that differ in kind: a convolution in two dimensions; dense layers of QKeras, pruned, in six bits.
+TRAINED = ("ex_jetTagger_Conv2D_Small_NoBatchNorm", "tut_hector_m3_q6_pruned75")
 
 
 @pytest.mark.shared
