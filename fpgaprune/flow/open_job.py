@@ -18,6 +18,7 @@ from fpgaprune.results import Estimate, LayerEstimate
 from fpgaprune.synth.open.lanes import MultiplexedLayer, multiplexed_layer
 from fpgaprune.synth.open.layers import LayerModule, module_name, module_of_lanes, module_of_netlist
 from fpgaprune.synth.open.network import Element, elements, remove_dead
+from fpgaprune.synth.open.positions import one_position
 from fpgaprune.synth.open.storage import Network
 from fpgaprune.synth.open.yosys import Depth, target_of
 
@@ -27,6 +28,8 @@ _FALLBACK_PART: Final = "xcvu13p-flga2577-2-e"
 _MATRICES: Final = frozenset({
     LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
 })  # fmt: skip
+
+_CONVOLUTIONS: Final = _MATRICES - {LayerKind.DENSE}
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,8 @@ def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule
     """A module for every layer that can be synthesized, and the reason for every other one, by the layer's name."""
     pruned = remove_dead(network.netlists, network.results, _read_elsewhere(job, network))
     netlists = {netlist.name: (netlist, unread) for netlist, unread in pruned}
+    # What one position drops because nobody reads it there, another may need: positions are cut from all of it.
+    whole = {netlist.name: netlist for netlist in network.netlists}
     modules: dict[str, LayerModule] = {}
     reasons: dict[str, str] = {}
     for layer in job.design:
@@ -138,7 +143,12 @@ def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule
                 modules[layer.name] = module_of_lanes(job.multiplexed(layer), top)
             elif layer.name in netlists:
                 netlist, unread = netlists[layer.name]
-                modules[layer.name] = module_of_netlist(netlist, top, job.context.pricing, unread)
+                if layer.kind in _CONVOLUTIONS and layer.positions > layer.parallelization_factor:
+                    turns = one_position(layer, whole[layer.name])
+                    module = module_of_netlist(turns.netlist, top, job.context.pricing, turns.unread)
+                    modules[layer.name] = replace(module, turns=turns)
+                else:
+                    modules[layer.name] = module_of_netlist(netlist, top, job.context.pricing, unread)
             elif layer.kind not in NO_CODE:
                 reasons[layer.name] = network.refused.get(layer.name, "the generated C++ has no call of it")
         except UnsupportedError as error:

@@ -164,6 +164,8 @@ def _row(
         seconds = read_record(folder).get("seconds")
         if module.multiplexed is not None:
             notes = (f"{module.multiplexed.cycles} cycles on shared multipliers, built from its constants", *notes)
+        if module.turns is not None:
+            notes = (f"one position's hardware; each of the {module.turns.positions} waits its turn", *notes)
     elif reason is None:  # wires
         used = _nothing(job)
     return LayerSynthesis(

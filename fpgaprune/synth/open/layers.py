@@ -9,6 +9,7 @@ from fpgaprune.estimate.pricing import Pricing
 from fpgaprune.synth.open.lanes import MultiplexedLayer
 from fpgaprune.synth.open.lanes_verilog import lanes_verilog
 from fpgaprune.synth.open.netlist import Netlist, multipliers
+from fpgaprune.synth.open.positions import OnePosition
 from fpgaprune.synth.open.verilator import Module, Port
 from fpgaprune.synth.open.verilog import input_pins, netlist_verilog, output_pins
 from fpgaprune.synth.open.yosys import DSP_STAT, FULL_STAT, SCRIPT, Depth, Target, Yosys, script_texts
@@ -29,6 +30,7 @@ class LayerModule:
     module: Module
     netlist: Netlist | None = None
     multiplexed: MultiplexedLayer | None = None
+    turns: OnePosition | None = None
 
     @property
     def elements(self) -> tuple[int, ...]:

@@ -46,6 +46,8 @@ def netlists_of(project: Path, design: Design, folder: Path) -> Network:
 
 
 _MEMORY: Final = "its weights are ports of the top function (kept in memory), so no product has a known constant"
+# One position is cut from the netlist of all of them, which is to stay within minutes.
+_MOST_PRODUCTS: Final = 20_000
 
 
 def _reason_against(design: Design, call: LayerCall) -> str | None:
@@ -54,7 +56,9 @@ def _reason_against(design: Design, call: LayerCall) -> str | None:
         return _MEMORY
     layer = design[call.layer]
     at_once = layer.parallelization_factor
-    if layer.kind in _CONVOLUTIONS and layer.positions > at_once:
+    products = layer.positions * layer.weight_count
+    possible = at_once == 1 and not _streams([call]) and products <= _MOST_PRODUCTS
+    if layer.kind in _CONVOLUTIONS and layer.positions > at_once and not possible:
         return (
             f"it computes {at_once} of its {layer.positions} positions at a time on the same multipliers, which cannot "
             f"be synthesized yet; with parallelization factor {layer.positions} in io_parallel it can"
