@@ -57,11 +57,17 @@ def _reason_against(design: Design, call: LayerCall) -> str | None:
     layer = design[call.layer]
     at_once = layer.parallelization_factor
     products = layer.positions * layer.weight_count
-    possible = at_once == 1 and not _streams([call]) and products <= _MOST_PRODUCTS
-    if layer.kind in _CONVOLUTIONS and layer.positions > at_once and not possible:
+    if layer.kind not in _CONVOLUTIONS or layer.positions <= at_once:
+        return None
+    if at_once > 1 or _streams([call]):
         return (
             f"it computes {at_once} of its {layer.positions} positions at a time on the same multipliers, which cannot "
-            f"be synthesized yet; with parallelization factor {layer.positions} in io_parallel it can"
+            f"be synthesized yet; with parallelization factor 1 or {layer.positions} in io_parallel it can"
+        )
+    if products > _MOST_PRODUCTS:
+        return (
+            f"its {layer.positions} positions have {products} products, more than the {_MOST_PRODUCTS} from which the "
+            "hardware of one position is cut"
         )
     return None
 
