@@ -125,6 +125,14 @@ def test_softmax_multiplies_once_per_class(operation: str, io_type: str, reuse_f
     assert dsp(alone(softmax(operation, (16,), reuse_factor), io_type=io_type)) == expected
 
 
+@pytest.mark.parametrize(("width", "signed", "blocks"), [(18, False, 2), (18, True, 1), (17, False, 1)])
+def test_yosys_multiplies_tables_without_a_sign_by_one_bit_more(width: int, signed: bool, blocks: int) -> None:
+    """Its multipliers are signed: 18 bits without a sign are 19, more than the narrow port of a DSP48E2 takes."""
+    tables = {name: replace(TABLE, precision=FixedPoint(width, 1, signed)) for name in ("exp_table", "inv_table")}
+    layer = replace(softmax("stable", (4,), 1), tables=tables)
+    assert dsp(alone(layer, rules_for("yosys"))) == 4 * blocks
+
+
 def test_softmax_over_slices() -> None:
     assert dsp(alone(softmax("stable", (4, 3), 1, slices=4, slice_size=3))) == {"low": 3, "high": 12}
     assert dsp(alone(softmax("stable", (4, 3), 1, slices=1, slice_size=12), io_type="io_stream")) == 3

@@ -64,9 +64,11 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
         classes = layer.output_shape[-1]
     reuse_factor = context.reuse_factor(layer)
     multipliers = ceil(classes / reuse_factor) if context.streams else classes
-    # Exponentials are positive: their sign bit is not multiplied.
-    width = exponential.precision.width - int(exponential.precision.signed)
-    price = context.pricing.dsp(width, inverse.precision.width)
+    if context.pricing.rules.signed_operands:
+        widths = [table.precision.width + int(not table.precision.signed) for table in (exponential, inverse)]
+    else:  # exponentials are positive: their sign bit is not multiplied
+        widths = [exponential.precision.width - int(exponential.precision.signed), inverse.precision.width]
+    price = context.pricing.dsp(*widths)
     cost = exactly(multipliers, price)
     if slices == 1 or context.streams:
         return Finding(cost, products=multipliers)
