@@ -123,7 +123,7 @@ def _float_model(keras: Any, qkeras: Any) -> Any:
     x = layers.BatchNormalization(name="folded")(x)
     x = layers.ReLU(name="r")(x)
     x = layers.Conv2D(4, 3, groups=2, use_bias=False, name="grouped")(x)
-    x = layers.SeparableConv2D(3, 3, depth_multiplier=2, name="separable")(x)
+    x = layers.SeparableConv2D(3, 3, name="separable")(x)
     x = (
         layers.PReLU(shared_axes=[1, 2], name="prelu")(layers.Flatten(name="f")(x))
         if False

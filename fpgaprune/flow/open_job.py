@@ -15,7 +15,7 @@ from fpgaprune.flow.estimation import default_tool
 from fpgaprune.generate.project import EXTRAS
 from fpgaprune.read.project import read_project
 from fpgaprune.results import Estimate, LayerEstimate
-from fpgaprune.synth.open.lanes import MultiplexedLayer, multiplexed_layer
+from fpgaprune.synth.open.lanes import MultiplexedLayer, has_kernel, multiplexed_layer
 from fpgaprune.synth.open.layers import LayerModule, module_name, module_of_lanes, module_of_netlist
 from fpgaprune.synth.open.network import Element, elements, remove_dead
 from fpgaprune.synth.open.positions import one_position
@@ -96,7 +96,11 @@ class OpenJob:
 
     def is_multiplexed(self, layer: LayerSpec) -> bool:
         """Whether the layer has fewer multipliers than products; otherwise the C++ itself is what is synthesized."""
-        if layer.kind not in _MATRICES or self.context.reuse_factor(layer) == 1:
+        if self.context.reuse_factor(layer) == 1:
+            return False
+        if has_kernel(layer):
+            return True
+        if layer.kind not in _MATRICES:
             return False
         if layer.strategy in {Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED}:
             return True

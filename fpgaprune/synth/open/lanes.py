@@ -149,8 +149,15 @@ def multiplexed_layer(
     )
 
 
+def has_kernel(layer: LayerSpec) -> bool:
+    """Whether a sparse kernel of ours computes the layer."""
+    return "kernel_multipliers" in layer.attributes
+
+
 def _refusal(layer: LayerSpec, data: FixedPoint | None) -> str | None:
     """Why the layer cannot be put on shared multipliers; None where it can."""
+    if has_kernel(layer):
+        return f"its sparse kernel at reuse factor {layer.reuse_factor}: the time slots it has are not built yet"
     if layer.kind is not LayerKind.DENSE:
         return f"{layer.kind.value} at reuse factor {layer.reuse_factor}: only dense layers are time-multiplexed"
     if layer.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
