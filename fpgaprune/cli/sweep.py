@@ -13,7 +13,7 @@ from fpgaprune.cli.options import StorageOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell, write
 from fpgaprune.cli.sweep_progress import SweepProgress
 from fpgaprune.config.cluster import BatchSystem, Jobs, jobs_for
-from fpgaprune.config.study import load_study
+from fpgaprune.config.study import load_study, study_name
 from fpgaprune.errors import ConfigError
 from fpgaprune.render import sweep_sheet
 from fpgaprune.results.sweep import SweepResult
@@ -32,7 +32,11 @@ EXAMPLE = "fpgaprune sweep projects/digits_mlp --jobs 2 --max-dsp 1000"
 def run(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="STUDY", help="A folder with project.toml and task.py.", show_default=False),
+        typer.Argument(
+            metavar="STUDY",
+            help="A folder with project.toml and task.py, or another TOML file in it.",
+            show_default=False,
+        ),
     ],
     *,
     output: Annotated[
@@ -89,7 +93,7 @@ def run(
 
     Exit code 1 when a point failed, or synthesis finds other DSPs than expected.
     """
-    target = output if output is not None else Path("build") / folder.resolve().name
+    target = output if output is not None else Path("build") / study_name(folder)
     searched = _searched(search, trials)
     place = _place(folder, scheduler, cluster, jobs)
     if dry_run:

@@ -63,7 +63,7 @@ class Opened:
     @property
     def name(self) -> str:
         """The study's name in the store."""
-        return self.study.folder.resolve().name
+        return self.study.name
 
     @property
     def seeds(self) -> int:
@@ -85,15 +85,15 @@ class Opened:
         )
 
 
-def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None = None) -> Opened:
+def open_sweep(place: Path, output: Path, watcher: Watcher, storage: str | None = None) -> Opened:
     """Read the study, load its data, and train its model, one per seed, unless that is done.
 
-    Raises ConfigError or ModelError.
+    `place` is its folder or a TOML file in it. Raises ConfigError or ModelError.
     """
-    study = load_study(folder)
+    study = load_study(place)
     sweep = sweep_of(study)
     find_device(sweep.hardware.part)
-    task = load_task(folder)
+    task = load_task(study.folder)
     data: StudyData = called(task.load_data, sweep.task)
     output.mkdir(parents=True, exist_ok=True)
     if sweep.model is not None and not sweep.model.is_file():
