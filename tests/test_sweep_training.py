@@ -1,5 +1,6 @@
 """Trained grids by the sweep: trained once, kept by digest, and the points are those of the trained networks."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from fpgaprune.config.study import load_study
 from fpgaprune.errors import ConfigError
-from fpgaprune.sweep.run import evaluation_of, open_sweep, run_sweep
+from fpgaprune.sweep.choice import Method
+from fpgaprune.sweep.run import Searched, evaluation_of, open_sweep, run_sweep
 from fpgaprune.sweep.training import train_networks, trained_weights
 from tests.sweep_process import Nobody
 from tests.sweep_study import write_study
@@ -82,6 +84,27 @@ def train(study: Path, output: Path, watcher: Nobody) -> dict[str, list[NDArray[
     assert job.trained is not None
     train_networks(job.trained, job.starts, job.sweep, opened.data, opened.points, watcher)
     return {path.name: trained_weights(path) for path in sorted(job.trained.glob("network_*.npz"))}
+
+
+def test_a_search_trains_only_the_bits_that_it_comes_to(tmp_path: Path) -> None:
+    training = TRAINING.replace("epochs = 3", "epochs = 1").replace("per_target = 2", "per_target = 1")
+    bits = str(list(range(3, 31)))
+    heard, study = Heard(), write_study(tmp_path / "study", bits=bits, sparsity="[0.0, 0.5]", more=training)
+    opened = open_sweep(study, tmp_path / "out", heard)
+    found = run_sweep(opened, heard, search=Searched(Method.NSGA2, 2))
+    assert len(found.complete) == 2
+    trained = {point.recipe.bits for point in found.points}
+    assert heard.stages == ["train 1 network through 2 sparsities"] * len(trained)
+    by_grid = run_sweep(open_sweep(_one(study, trained), tmp_path / "out", heard), heard)
+    assert {run.digest for run in found.runs} <= {run.digest for run in by_grid.runs}
+    assert len(heard.stages) == len(trained)  # the other sparsities of those networks were there
+
+
+def _one(study: Path, bits: set[int]) -> Path:
+    """The study with those bits alone."""
+    path = study / "project.toml"
+    path.write_text(re.sub(r"bits = .*", f"bits = {sorted(bits)}", path.read_text()))
+    return study
 
 
 @pytest.mark.slow

@@ -141,7 +141,8 @@ class _Networks:
     def _run(self, members: Mapping[_Network, Member], last: float) -> None:
         networks = list(members)
         targets = [value for value in self.sweep.sparsity if value <= last]
-        self.watcher.begin(f"train {len(members)} networks through {len(targets)} sparsities")
+        networks_in_words = "1 network" if len(members) == 1 else f"{len(members)} networks"
+        self.watcher.begin(f"train {networks_in_words} through {len(targets)} sparsities")
 
         def keep(reached: Reached) -> None:
             held: dict[str, Any] = {f"w{place:04}": array for place, array in enumerate(reached.weights)}
