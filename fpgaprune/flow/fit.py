@@ -11,12 +11,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from fpgaprune import __version__
-from fpgaprune.compress.copying import predict
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
-from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
+from fpgaprune.compress.training import Score
 from fpgaprune.errors import ConfigError, FpgapruneError
-from fpgaprune.flow.compression import VALIDATION, Compression, Epoch, Watch, save_model
+from fpgaprune.flow.compression import VALIDATION, Compression, Epoch, Watch, save_model, score_on
 from fpgaprune.flow.fit_steps import Bench, Combination, combinations, name_of, run_steps
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.read.model import load_model
@@ -182,9 +181,7 @@ class _Search:
 
     def _score(self, model: Any) -> Score:
         data = self.session.dataset.training(VALIDATION, self.config.seed)
-        outputs = predict(model, data.validation_x)
-        loss = resolve_loss(self.session.loss, outputs, data.metric)
-        return loss.judge(outputs, fitting_targets(outputs, data.validation_y))
+        return score_on(model, data.validation_x, data.validation_y, self.session.loss, data.metric)
 
     def _kept(self, digest: str) -> dict[str, Attempt]:
         path = self.folder / _STATE

@@ -12,7 +12,7 @@ from fpgaprune.compress.quantization.folding import fold, foldable, inputs_of, i
 from fpgaprune.compress.quantization.forms import bias_form, value_quantizer, weight_form
 from fpgaprune.compress.quantization.profile import observe
 from fpgaprune.errors import ModelError
-from fpgaprune.frameworks import load_frameworks
+from fpgaprune.frameworks import load_frameworks, quiet
 
 Array = NDArray[Any]
 
@@ -72,15 +72,16 @@ class Quantizer:
     def __call__(self, config: PostTraining) -> QuantizeResult:
         """The model in the types asked for; raises what `quantize` raises."""
         config.check_patterns(self._layers)
-        rebuilt = _Rebuild(self._model, config, self._seen)
+        with quiet("quantization"):
+            rebuilt = _Rebuild(self._model, config, self._seen)
         if not rebuilt.layers:
             message = f"the model {self._model.name!r} has no layer to quantize that is not excluded, or is quantized "
             raise ModelError(message + "already")
         return QuantizeResult(rebuilt.model, rebuilt.record())
 
-    def types(self, config: PostTraining, layer: str) -> Types:
-        """What a layer of the model, by its name, gets."""
-        return config.of(self._model.get_layer(layer))
+    def layer(self, name: str) -> Any:
+        """A layer of the model that is quantized."""
+        return self._model.get_layer(name)
 
 
 def quantizable(model: Any, exclude: Sequence[str] = ()) -> tuple[str, ...]:
