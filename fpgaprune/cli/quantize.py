@@ -4,15 +4,22 @@ from typing import Annotated, Any
 
 import typer
 
-from fpgaprune.cli.options import (
+from fpgaprune.cli.compression import (
     DataOption,
+    ExcludeOption,
+    LearningRateOption,
     LossOption,
+    MaxDspOption,
+    MaxLutOption,
     ModelArgument,
+    ModelPartOption,
     NewModelOption,
     RecipeOption,
     ScoreOption,
-    WeightsOption,
+    SeedOption,
+    answer,
 )
+from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, show, tell
 from fpgaprune.cli.progress import EpochProgress, show_epoch, show_step
 from fpgaprune.compress.quantization import PostTraining
@@ -60,16 +67,9 @@ def run(
             "--form), per_channel; repeatable.",
         ),
     ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option("--exclude", metavar="NAME", help="Layer, pattern or type:CLASS to leave float; repeatable."),
-    ] = None,
-    max_dsp: Annotated[
-        int | None, typer.Option("--max-dsp", metavar="N", min=0, help="Search: DSPs of the whole design.")
-    ] = None,
-    max_lut: Annotated[
-        int | None, typer.Option("--max-lut", metavar="N", min=1, help="Search: LUTs of the whole design.")
-    ] = None,
+    exclude: ExcludeOption = None,
+    max_dsp: MaxDspOption = None,
+    max_lut: MaxLutOption = None,
     max_bops: Annotated[
         int | None, typer.Option("--max-bops", metavar="N", min=0, help="Search: bit operations, as estimate has them.")
     ] = None,
@@ -87,12 +87,12 @@ def run(
     epochs: Annotated[
         int, typer.Option("--epochs", metavar="N", help="Epochs of quantization-aware fine-tuning, zeros held.")
     ] = 0,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="R", help="Of the fine-tuning.")] = 1e-3,
+    learning_rate: LearningRateOption = 1e-3,
     loss: LossOption = None,
     score: ScoreOption = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
+    seed: SeedOption = 0,
     config: RecipeOption = None,
-    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    part: ModelPartOption = None,
     weights: WeightsOption = None,
     output_format: FormatOption = Format.TEXT,
 ) -> None:
@@ -142,8 +142,7 @@ def run(
     if search:
         _answer(found, output_format)
         return
-    emit(output_format, compression_sheet(written.record), lambda: written.record)
-    tell(f"The model is in {written.output}, its record in {written.record_path}.")
+    answer(written, output_format)
 
 
 def _widths(text: str | None) -> tuple[int, ...]:
