@@ -16,7 +16,8 @@ DataOption = Annotated[
         "--data",
         metavar="FILE",
         help="Inputs and targets: .npz with x and y (and x_test, y_test), a .csv or .npy table with the target last, "
-        "or your own task.py (or its folder) with load_data and score, which is run.",
+        "or your own task.py (or its folder) with load_data and score, which is run. Several inputs or outputs: arrays "
+        "called as the model's.",
     ),
 ]
 ModelArgument = Annotated[

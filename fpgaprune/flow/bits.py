@@ -17,10 +17,11 @@ from fpgaprune.errors import ConfigError
 from fpgaprune.flow.bits_trials import Bits, Costs, CostTable, Trials, costs_of_layers, lost_alone, total_costs
 from fpgaprune.flow.compression import Compression
 from fpgaprune.results import Estimate
-from fpgaprune.results.bits import BitLimits, BitsResult, LayerBits, costs
+from fpgaprune.results.bits import COST_NAMES, BitLimits, BitsResult, LayerBits, costs
 
 NARROWER: Final = (12, 10, 8, 7, 6, 5, 4, 3, 2)
 _FEWEST: Final = 2
+_ALWAYS: Final = ("max_dsp", "max_lut")
 _ATTEMPTS: Final = 4
 _NOTHING: Final = 1e-3  # of the loss: less is noise, and not told apart
 
@@ -90,7 +91,7 @@ class BitSearch:
                 self._rejected.append(move)
                 continue
             self._now, self._moves = found, self._moves + 1
-            self._tell("narrowing", self._moves, None, f"{_words(move)}: {_told(found)}")
+            self._tell("narrowing", self._moves, None, f"{_words(move)}: {self._told(found)}")
         self._widen()
         return True
 
@@ -143,7 +144,7 @@ class BitSearch:
             f"{name} {now.score.metric:.4g} on the validation samples ({self._start.score.metric:.4g} at the start)"
         )
         if not over:
-            return f"The limits hold: {_told(now)}; {scored}."
+            return f"The limits hold: {self._told(now)}; {scored}."
         why = "with the fewest bits that were tried"
         if limits.min_score is not None and self._falls_below(self._start.score):
             why = (
@@ -239,7 +240,7 @@ class BitSearch:
             found = self._measured({**now, name: fits[0]})
             if not self._limits.over(found.estimate) and found.score.better_than(self._now.score):
                 self._now, self._moves = found, self._moves + 1
-                self._tell("widening", self._moves, None, f"{name} to {fits[0]} bits: {_told(found)}")
+                self._tell("widening", self._moves, None, f"{name} to {fits[0]} bits: {self._told(found)}")
 
     def _measured(self, bits: Bits) -> _State:
         return self._looked_at(bits, self._trials.quantized(bits).model)
@@ -250,6 +251,14 @@ class BitSearch:
     def _falls_below(self, score: Score) -> bool:
         least = self._limits.min_score
         return not score.finite or (least is not None and score.metric < least)
+
+    def _told(self, state: _State) -> str:
+        """What a state costs, in words: DSPs, LUTs and whatever else is limited."""
+        spent = costs(state.estimate)
+        named = {name: word for name, word in COST_NAMES.items() if name in _ALWAYS or name in self._limits.of_cost}
+        if state.estimate.fabric.lut is None:
+            named.pop("max_lut", None)
+        return ", ".join(f"{spent[name]} {word}" for name, word in named.items())
 
     def _tell(self, stage: str, done: int, total: int | None, state: str) -> None:
         if self._on_step is not None:
@@ -305,8 +314,3 @@ def _worse(start: Score, score: Score) -> float:
 
 def _words(move: Bits) -> str:
     return " and ".join(f"{name} to {width} bits" for name, width in move.items())
-
-
-def _told(state: _State) -> str:
-    lut = state.estimate.fabric.lut
-    return f"{state.estimate.dsp.high} DSPs" + ("" if lut is None else f", {lut.value} LUTs")

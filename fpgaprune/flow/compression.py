@@ -9,7 +9,7 @@ from typing import Any
 
 from fpgaprune.compress import Progress, TrainingData
 from fpgaprune.compress.copying import predict
-from fpgaprune.compress.data import Arrays
+from fpgaprune.compress.data import Arrays, as_tuple
 from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
@@ -89,7 +89,7 @@ class Compression:
         self.settings = settings or GenerateSettings()
         self.model = load_model(path, weights).model
         self.dataset = read_dataset(data, self.model, score)
-        self.inputs = InputSet((self.dataset.x,), data.name, real=True)
+        self.inputs = InputSet(as_tuple(self.dataset.x), data.name, real=True)
         self.loss = loss or likely_loss(self.model, self.dataset.y)
         check_targets(self.model, self.dataset, self.loss)
         self._path, self._output = path, output

@@ -13,6 +13,7 @@ import numpy as np
 from fpgaprune import __version__
 from fpgaprune.compress import TrainingData
 from fpgaprune.compress.copying import predict
+from fpgaprune.compress.data import as_tuple
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
@@ -230,7 +231,8 @@ def _digest(
     files: list[Path] = [each for each in (path, weights, data) if each is not None and each.is_file()]
     named = [sha256(file.read_bytes()).hexdigest() for file in files]
     dataset = session.dataset
-    arrays = [sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for array in (dataset.x, dataset.y)]
+    given = (*as_tuple(dataset.x), *as_tuple(dataset.y))
+    arrays = [sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for array in given]
     asked = [limits.max_dsp, limits.max_lut, config.epochs, config.seed, session.loss, str(session.settings)]
     metric = None if dataset.metric is None else dataset.metric.name
     return sha256(json.dumps([__version__, named, arrays, asked, metric]).encode()).hexdigest()

@@ -127,7 +127,7 @@ def _quantize(model: Any, bits: int, bench: Bench) -> Any:
     if quantizable(model):
         model = quantize(model, PostTraining(bits, bias_bits=max(bits, 12)), bench.session.inputs.arrays).model
     else:
-        model = requantized(model, bits, bench.session.dataset.x[:16])
+        model = requantized(model, bits, bench.session.dataset.few_inputs())
     return bench.train(model)
 
 
@@ -189,7 +189,7 @@ def _polynomial(model: Any, sparsity: float, bench: Bench) -> Any:
 
 
 def _smallest_removed(model: Any, sparsity: float, bench: Bench) -> Any:
-    copy = copy_model(model, bench.session.dataset.x[:16])
+    copy = copy_model(model, bench.session.dataset.few_inputs())
     prune_smallest(copy, sparsity)
     return copy
 

@@ -1,7 +1,7 @@
 """The bits that a search chose for every layer, as a table."""
 
 from fpgaprune.render.sheet import Column, Row, Sheet
-from fpgaprune.results.bits import BitsResult, LayerBits
+from fpgaprune.results.bits import COST_NAMES, BitsResult, LayerBits
 
 _COLUMNS = (
     Column("layer", "layer", style="cyan"),
@@ -13,18 +13,17 @@ _COLUMNS = (
     Column("dsp", "DSPs\nexpected", numeric=True),
     Column("lut", "LUTs\nexpected", numeric=True),
 )
-_WORDS = {"max_dsp": "DSPs", "max_lut": "LUTs", "max_bops": "BOPs", "max_ebops": "EBOPs"}
 
 
 def bits_sheet(result: BitsResult) -> Sheet:
     """A row for the weights of every layer and for every quantizer between layers."""
     rows = tuple(_row(layer) for layer in result.layers)
-    totals = [f"{result.costs_before[name]} -> {result.costs_after[name]} {word}" for name, word in _WORDS.items()]
+    totals = [f"{result.costs_before[name]} -> {result.costs_after[name]} {word}" for name, word in COST_NAMES.items()]
     notes = (
         f"Alone: what narrowing only this changes, in {result.score_name} and loss on the validation samples.",
         f"The whole design: {', '.join(totals)}.",
     )
-    limits = [f"{value} {_WORDS[name]} at most" for name, value in result.limits.of_cost.items()]
+    limits = [f"{value} {COST_NAMES[name]} at most" for name, value in result.limits.of_cost.items()]
     if result.limits.min_score is not None:
         limits.append(f"{result.score_name} {result.limits.min_score:g} at least")
     title = f"Bits of every layer within {', '.join(limits)}"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fpgaprune.results.estimate import Estimate
 
-_NAMES: Final[Mapping[str, str]] = {"max_dsp": "DSPs", "max_lut": "LUTs", "max_bops": "BOPs", "max_ebops": "EBOPs"}
+COST_NAMES: Final[Mapping[str, str]] = {"max_dsp": "DSPs", "max_lut": "LUTs", "max_bops": "BOPs", "max_ebops": "EBOPs"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class BitLimits:
     @property
     def of_cost(self) -> dict[str, int]:
         """The limits of cost that count, by name."""
-        return {name: value for name in _NAMES if (value := getattr(self, name)) is not None}
+        return {name: value for name in COST_NAMES if (value := getattr(self, name)) is not None}
 
     def over(self, estimate: Estimate) -> dict[str, int]:
         """By how much each limit is exceeded; those that hold are not in it. An unknown LUT count counts as 0."""
@@ -35,7 +35,9 @@ class BitLimits:
 
     def words(self, over: Mapping[str, int]) -> str:
         """What is exceeded, in words."""
-        told = [f"{getattr(self, name) + much} {_NAMES[name]}, {much} more than allowed" for name, much in over.items()]
+        told = [
+            f"{getattr(self, name) + much} {COST_NAMES[name]}, {much} more than allowed" for name, much in over.items()
+        ]
         return " and ".join(told)
 
     def json(self) -> dict[str, float | None]:
