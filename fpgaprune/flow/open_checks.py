@@ -47,7 +47,10 @@ def check_simulation(job: OpenJob, modules: Mapping[str, LayerModule]) -> str:
         wrong = np.count_nonzero(np.any(found[:, kept] != expected[:, kept], axis=1))
         if wrong:
             made = "netlist" if module.multiplexed is None else f"{module.multiplexed.multipliers} shared multipliers"
-            message = f"the layer {name} ({made}) differs from the C simulation in {wrong} of {SAMPLES} samples"
+            message = (
+                f"the layer {name} ({made}) differs from the C simulation in {wrong} of {SAMPLES} samples; where files "
+                "were edited by hand, fpgaprune audit shows which ones no longer agree"
+            )
             raise ToolError(message)
     kind = given.description.split(":")[0]
     return f"{len(modules)} layers equal the C simulation bit for bit on {SAMPLES} {kind}"

@@ -97,7 +97,8 @@ def synthesize_open(
 def _refuse_failures(outcomes: Sequence[Outcome]) -> None:
     failed = failures(outcomes)
     if failed:
-        others = f" (and {len(failed) - 1} more layers)" if len(failed) > 1 else ""
+        more = len(failed) - 1
+        others = f" (and {more} more step{'s' if more > 1 else ''} failed)" if more else ""
         message = f"{failed[0].error}{others}; what is finished is kept, and running again goes on from there"
         raise ToolError(message)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from fpgaprune.clang import find_clang
 from fpgaprune.design import Design, LayerKind
-from fpgaprune.errors import ToolError, UnsupportedError
+from fpgaprune.errors import ProgramError, UnsupportedError
 from fpgaprune.read.project import LayerCall, read_calls
 from fpgaprune.read.project.source import Variable
 from fpgaprune.synth.open.front.compiler import compile_layers
@@ -102,7 +102,7 @@ def _modules(
 
     try:
         module = compiled("layers", made)
-    except ToolError as error:
+    except ProgramError as error:
         if len(made) < 2:
             raise
         whole = error
@@ -112,7 +112,7 @@ def _modules(
     for wrapper in made:
         try:
             found.append((wrapper, compiled(wrapper.function, [wrapper])))
-        except ToolError as error:
+        except ProgramError as error:
             refused[wrapper.call.layer] = str(error)
     if not found:
         raise whole
