@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fpgaprune.estimate.pricing import Pricing
@@ -21,7 +21,7 @@ SOURCE = "layer.v"
 
 @dataclass(frozen=True)
 class LayerModule:
-    """One layer as Verilog: what it is made of, the module's name, and how many multipliers it has."""
+    """One layer as Verilog: what it is made of, the module's name, and the multipliers of all `copies` of it."""
 
     name: str
     top: str
@@ -31,6 +31,8 @@ class LayerModule:
     netlist: Netlist | None = None
     multiplexed: MultiplexedLayer | None = None
     turns: OnePosition | None = None
+    copies: int = 1
+    note: str | None = None  # how the module relates to the layer, where it is not all of it
 
     @property
     def elements(self) -> tuple[int, ...]:
@@ -62,12 +64,25 @@ def module_of_netlist(netlist: Netlist, top: str, pricing: Pricing, unread: Coll
     return LayerModule(netlist.name, top, text, count_multipliers(netlist, pricing), ports, netlist)
 
 
+def module_of_position(turns: OnePosition, top: str, pricing: Pricing) -> LayerModule:
+    """A layer whose positions take turns on `turns.copies` of the module."""
+    module = module_of_netlist(turns.netlist, top, pricing, turns.unread)
+    note = f"one position's hardware; each of the {turns.positions} waits its turn"
+    if turns.copies > 1:
+        note = f"{turns.copies} copies of one position's hardware, for {turns.positions} positions in turns"
+    multipliers = module.multipliers * turns.copies
+    return replace(module, multipliers=multipliers, turns=turns, copies=turns.copies, note=note)
+
+
 def module_of_lanes(layer: MultiplexedLayer, top: str) -> LayerModule:
     """A layer on shared multipliers."""
     inputs = tuple(Port(f"x{i}", layer.data.width, layer.data.signed) for i in range(layer.inputs))
     outputs = tuple(Port(f"y{j}", layer.result.width, layer.result.signed) for j in layer.outputs)
     ports = Module(top, inputs, outputs, timed=True)
-    return LayerModule(layer.name, top, lanes_verilog(layer, top), layer.multipliers, ports, multiplexed=layer)
+    note = f"{layer.cycles} cycles on shared multipliers, built from its constants"
+    return LayerModule(
+        layer.name, top, lanes_verilog(layer, top), layer.multipliers, ports, multiplexed=layer, note=note
+    )
 
 
 def count_multipliers(netlist: Netlist, pricing: Pricing) -> int:
