@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgaprune.design import Geometry, LayerKind, LayerSpec
+from fpgaprune.design import Geometry, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import find_device
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.estimate import rules_for
@@ -15,11 +15,12 @@ from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.flow.open_checks import check_simulation
 from fpgaprune.flow.open_job import OpenSettings, open_job
 from fpgaprune.flow.open_modules import build_modules
-from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
 from fpgaprune.synth.open.evaluate import evaluate
 from fpgaprune.synth.open.front import front_end
+from fpgaprune.synth.open.lanes import ONLY
 from fpgaprune.synth.open.layers import module_of_position
-from fpgaprune.synth.open.netlist import Netlist, Port, multipliers
+from fpgaprune.synth.open.netlist import Netlist, Port, multipliers, type_range
 from fpgaprune.synth.open.positions import one_packet, one_position
 from tests import generate_models
 from tests.netlists import Builder
@@ -109,23 +110,53 @@ def test_packets_that_differ_or_do_not_fit_are_refused() -> None:
 
 @pytest.mark.keras
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "io_type"), [("signal", "io_parallel"), ("separable", "io_stream")]
-)
-def test_layers_that_take_turns_have_one_positions_hardware(tmp_path: Path, name: str, io_type: str) -> None:
+def test_streams_are_one_positions_hardware_shared_or_not(tmp_path: Path) -> None:
     project = tmp_path / "p"
-    model = generate_models.loaded(generate_models.built(getattr(generate_models, name)))
-    generate_loaded(model, project, GenerateSettings(io_type=io_type), run_verify=False)
+    always = SparseKernels.ALWAYS
+    layers = {
+        "sep": LayerSettings(reuse_factor=2, sparse_kernels=always),
+        "grouped": LayerSettings(reuse_factor=2, strategy=Strategy.RESOURCE),
+        "last": LayerSettings(reuse_factor=4, sparse_kernels=always),
+        "last_softmax": LayerSettings(reuse_factor=2),
+    }
+    model = generate_models.loaded(generate_models.built(generate_models.separable))
+    generate_loaded(model, project, GenerateSettings(io_type="io_stream", layers=layers), run_verify=False)
     job = open_job(project, OpenSettings("vitis_hls"))
     (tmp_path / "netlists").mkdir()
     modules, reasons = build_modules(job, front_end(project, job.design, tmp_path / "netlists"))
-    assert not reasons
-    turns = [module for module in modules.values() if module.turns is not None]
-    assert len(turns) >= (7 if io_type == "io_stream" else 2)
-    assert any(module.multipliers for module in turns)
+    assert reasons == {"last_softmax": f"softmax at reuse factor 2: {ONLY}"}
+    assert sum(module.turns is not None for module in modules.values()) >= 4
+    shared = [name for name, module in modules.items() if module.multiplexed is not None]
+    assert shared == ["sep_depthwise", "sep_pointwise", "grouped", "last"]
     for module in modules.values():
         bound = job.expected[module.name].multipliers
         assert bound is not None
         assert bound.low <= module.multipliers <= bound.high, module.name
-    if io_type == "io_stream":
-        assert "equal the C simulation bit for bit" in check_simulation(job, modules)
+    assert "equal the C simulation bit for bit" in check_simulation(job, modules)
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_convolutions_take_turns_on_copies_and_on_kernels_of_ours(tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    layers = {
+        "c1": LayerSettings(parallelization_factor=3),
+        "c2": LayerSettings(reuse_factor=2, sparse_kernels=SparseKernels.ALWAYS),
+    }
+    model = generate_models.loaded(generate_models.built(generate_models.signal))
+    generate_loaded(model, project, GenerateSettings(layers=layers), run_verify=False)
+    job = open_job(project, OpenSettings("vitis_hls"))
+    (tmp_path / "netlists").mkdir()
+    network = front_end(project, job.design, tmp_path / "netlists")
+    modules, reasons = build_modules(job, network)
+    assert not reasons
+    assert (modules["c1"].copies, modules["c2"].copies) == (3, 1)
+    for module in modules.values():
+        bound = job.expected[module.name].multipliers
+        assert bound is not None
+        assert bound.low <= module.multipliers <= bound.high, module.name
+    # The compiled C++ runs through the time slots: its netlist tells what comes out of them.
+    (whole,) = (netlist for netlist in network.netlists if netlist.name == "c2")
+    (port,) = whole.inputs
+    data = np.random.default_rng(0).integers(*type_range(port.width, port.signed), (100, port.size), endpoint=True)
+    assert np.array_equal(modules["c2"].evaluate(data), evaluate(whole, data))

@@ -15,7 +15,7 @@ from fpgaprune.flow.estimation import default_tool
 from fpgaprune.generate.project import EXTRAS
 from fpgaprune.read.project import read_project
 from fpgaprune.results import Estimate, LayerEstimate
-from fpgaprune.synth.open.lanes import MultiplexedLayer, has_kernel, multiplexed_layer
+from fpgaprune.synth.open.lanes import has_kernel
 from fpgaprune.synth.open.layers import module_name
 from fpgaprune.synth.open.yosys import Depth, target_of
 
@@ -101,18 +101,6 @@ class OpenJob:
             return True
         limited = self.expected[layer.name].multipliers
         return limited is not None and limited.high < self.needed.get(layer.name, 0)
-
-    def multiplexed(self, layer: LayerSpec) -> MultiplexedLayer:
-        """The layer on shared multipliers; raises UnsupportedError where it cannot be built."""
-        live = self.context.liveness
-        source = layer.inputs[0] if layer.inputs else ""
-        read, moving = live.read.get(layer.name), live.moving.get(source)
-        return multiplexed_layer(
-            layer,
-            self.context.input_type(layer),
-            read=None if read is None else read.tolist(),
-            moving=None if moving is None else moving.tolist(),
-        )
 
 
 def open_job(project: Path, settings: OpenSettings) -> OpenJob:

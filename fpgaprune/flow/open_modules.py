@@ -7,11 +7,12 @@ from typing import Final
 from fpgaprune.design import LayerKind, LayerSpec
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.flow.open_job import NO_CODE, OpenJob
+from fpgaprune.flow.open_lanes import lanes_module
+from fpgaprune.synth.open.lanes import ONLY
 from fpgaprune.synth.open.layers import (
     LayerModule,
     count_multipliers,
     module_name,
-    module_of_lanes,
     module_of_netlist,
     module_of_position,
 )
@@ -35,10 +36,9 @@ def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule
     modules: dict[str, LayerModule] = {}
     reasons: dict[str, str] = {}
     for layer in job.design:
-        top = module_name(layer.name, layer.config)
         try:
             if job.is_multiplexed(layer):
-                modules[layer.name] = module_of_lanes(job.multiplexed(layer), top)
+                modules[layer.name] = lanes_module(job, layer)
             elif layer.name in netlists:
                 whole = netlists[layer.name]
                 modules[layer.name] = _module(job, layer, whole, pruned.get(layer.name, (whole, frozenset())))
@@ -51,6 +51,10 @@ def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule
 
 def _module(job: OpenJob, layer: LayerSpec, whole: Netlist, pruned: tuple[Netlist, frozenset[int]]) -> LayerModule:
     top, pricing = module_name(layer.name, layer.config), job.context.pricing
+    shared, needed = job.expected[layer.name].multipliers, job.needed.get(layer.name, 0)
+    if job.context.reuse_factor(layer) > 1 and shared is not None and shared.high < needed:
+        message = f"{layer.kind.value} at reuse factor {layer.reuse_factor}: {ONLY}"
+        raise UnsupportedError(message)
     # What one position drops because nobody reads it there, another may need: positions are cut from all of it.
     turns = _turns(job, layer, whole)
     if turns is not None:

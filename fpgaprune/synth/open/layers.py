@@ -5,7 +5,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.errors import UnsupportedError
 from fpgaprune.estimate.pricing import Pricing
+from fpgaprune.synth.open.evaluate import evaluate
 from fpgaprune.synth.open.lanes import MultiplexedLayer
 from fpgaprune.synth.open.lanes_verilog import lanes_verilog
 from fpgaprune.synth.open.netlist import Netlist, multipliers
@@ -31,6 +36,7 @@ class LayerModule:
     netlist: Netlist | None = None
     multiplexed: MultiplexedLayer | None = None
     turns: OnePosition | None = None
+    windows: NDArray[np.int64] | None = None  # (positions, inputs): what each position's are; -1 for 0
     copies: int = 1
     note: str | None = None  # how the module relates to the layer, where it is not all of it
 
@@ -40,6 +46,20 @@ class LayerModule:
         if self.netlist is not None:
             return tuple(pin.element for pin in input_pins(self.netlist))
         return tuple(range(len(self.module.inputs)))
+
+    def evaluate(self, data: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Codes (samples, outputs) of the whole layer for codes (samples, inputs); raises UnsupportedError for none."""
+        if self.multiplexed is not None and self.windows is not None:
+            padded = np.concatenate([data, np.zeros((len(data), 1), dtype=np.int64)], axis=1)
+            return np.concatenate([self.multiplexed.evaluate(padded[:, window]) for window in self.windows], axis=1)
+        if self.multiplexed is not None:
+            return self.multiplexed.evaluate(data)
+        if self.turns is not None:
+            return self.turns.evaluate(data)
+        if self.netlist is None:
+            message = f"the layer {self.name} has nothing to compute it with"
+            raise UnsupportedError(message)
+        return evaluate(self.netlist, data)
 
     @property
     def files(self) -> dict[str, str]:
@@ -74,15 +94,18 @@ def module_of_position(turns: OnePosition, top: str, pricing: Pricing) -> LayerM
     return replace(module, multipliers=multipliers, turns=turns, copies=turns.copies, note=note)
 
 
-def module_of_lanes(layer: MultiplexedLayer, top: str) -> LayerModule:
-    """A layer on shared multipliers."""
+def module_of_lanes(
+    layer: MultiplexedLayer, top: str, source: str, *, windows: NDArray[np.int64] | None = None, copies: int = 1
+) -> LayerModule:
+    """A layer on shared multipliers, built from `source`; one with `windows` is `copies` of what computes one."""
     inputs = tuple(Port(f"x{i}", layer.data.width, layer.data.signed) for i in range(layer.inputs))
     outputs = tuple(Port(f"y{j}", layer.result.width, layer.result.signed) for j in layer.outputs)
     ports = Module(top, inputs, outputs, timed=True)
-    note = f"{layer.cycles} cycles on shared multipliers, built from its constants"
-    return LayerModule(
-        layer.name, top, lanes_verilog(layer, top), layer.multipliers, ports, multiplexed=layer, note=note
-    )
+    note = f"{layer.cycles} cycles on shared multipliers, built from {source}"
+    if windows is not None:
+        note += f", for {'one' if copies == 1 else copies} of {len(windows)} positions at a time"
+    module = LayerModule(layer.name, top, lanes_verilog(layer, top), layer.multipliers * copies, ports)
+    return replace(module, multiplexed=layer, windows=windows, copies=copies, note=note)
 
 
 def count_multipliers(netlist: Netlist, pricing: Pricing) -> int:

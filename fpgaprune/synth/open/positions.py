@@ -167,3 +167,25 @@ def _cut(whole: OnePosition) -> OnePosition:
         message = f"its {whole.positions} positions take turns, and not all of them compute the same"
         raise UnsupportedError(message)
     return found
+
+
+def windows(layer: LayerSpec) -> NDArray[np.int64]:
+    """The inputs that every position of a convolution reads, (positions, window x channels); -1 for padding.
+
+    Raises UnsupportedError where the window is not known.
+    """
+    geometry, (*sizes, channels) = layer.geometry, layer.input_shape
+    if geometry is None or len(geometry.kernel) != len(sizes):
+        message = "the window of its positions is not known"
+        raise UnsupportedError(message)
+    found = []
+    for place in np.ndindex(*layer.output_shape[:-1]):
+        row: list[int] = []
+        for tap in np.ndindex(*geometry.kernel):
+            axes = zip(place, tap, geometry.stride, geometry.padding, geometry.dilation, strict=True)
+            at = [to * step - before + by * dilation for to, by, step, (before, _), dilation in axes]
+            inside = all(0 <= one < size for one, size in zip(at, sizes, strict=True))
+            first = int(np.ravel_multi_index((*at, 0), layer.input_shape)) if inside else None
+            row += range(first, first + channels) if first is not None else [-1] * channels
+        found.append(row)
+    return np.array(found)
