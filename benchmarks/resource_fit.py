@@ -1,8 +1,9 @@
 """Fit what a unit of structure costs, and the ranges, to the reports of a folder of projects.
 
 Prices start from the laws of single operators (`PRIORS`) and move from there only as far as the reports ask for:
-the sum of squared relative errors, each repository and each design counting once, plus `STIFFNESS` times the squared
-relative change of every price. None becomes negative.
+the sum of squared relative errors (beyond `_USUAL`, of absolute ones: Huber's loss, so that no single odd report rules
+all prices), each repository and each design counting once, plus `STIFFNESS` times the squared relative change of every
+price. None becomes negative.
 """
 
 from collections import Counter
@@ -40,7 +41,9 @@ _LAWS: Final = frozenset({
     "multiplier_ff", "returned_bits",
 })  # fmt: skip
 _FIRMER: Final = 40.0
-_ROUNDS: Final = 400
+_ROUNDS: Final = 100
+_REWEIGHTED: Final = 8
+_USUAL: Final = 0.2  # relative error up to which a report counts in full
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,11 @@ def fit_prices(samples: Sequence[Sample], priors: Mapping[str, float]) -> dict[s
     relative = amounts * prior / np.array([sample.reported for sample in used])[:, None]
     weights = np.sqrt(_weights(used))
     stiffness = np.array([_FIRMER if term in _LAWS else 1.0 for term in priors]) * STIFFNESS * len(used) / 20
-    factors = _nonnegative(relative * weights[:, None], weights, stiffness)
+    factors = np.ones(len(priors))
+    for _ in range(_REWEIGHTED):
+        off = np.abs(relative @ factors - 1)
+        trust = weights * np.sqrt(_USUAL / np.maximum(off, _USUAL))
+        factors = _nonnegative(relative * trust[:, None], trust, stiffness, factors)
     return dict(zip(priors, (factors * prior).tolist(), strict=True))
 
 
@@ -78,12 +85,15 @@ def _weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
 
 
 def _nonnegative(
-    matrix: NDArray[np.float64], goal: NDArray[np.float64], stiffness: NDArray[np.float64]
+    matrix: NDArray[np.float64],
+    goal: NDArray[np.float64],
+    stiffness: NDArray[np.float64],
+    found: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Least squares with factors that are not negative and stay near one, one coordinate at a time."""
     gram = matrix.T @ matrix + np.diag(stiffness)
     right = matrix.T @ goal + stiffness
-    found = np.ones(matrix.shape[1])
+    found = found.copy()
     for _ in range(_ROUNDS):
         for index in range(found.size):
             rest = right[index] - gram[index] @ found + gram[index, index] * found[index]

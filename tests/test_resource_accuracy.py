@@ -15,9 +15,9 @@ def measured(shared_corpus: Path) -> dict[str, Any]:
         patch.syspath_prepend(str(ROOT))
         from benchmarks.resource_accuracy import read_projects, render  # noqa: PLC0415 - importable from here on
 
+    projects, failed = read_projects(shared_corpus, {})  # whose reports are stale must be found without being told
     status = json.loads((ROOT.parent / "shared" / "corpus" / "STATUS.json").read_text())
-    projects, failed = read_projects(shared_corpus, status)
-    assert not failed
+    assert set(failed) >= {name for name, known in status.items() if known != "ok"}
     data: dict[str, Any] = render(projects, failed, verbose=False)[1]
     return data
 
