@@ -82,7 +82,7 @@ def layer_errors(projects: Sequence[Project]) -> tuple[list[tuple[str, str, floa
         prices = fit_prices([s for s in samples if s.repository != repository], PRIORS["lut"])
         for project in projects:
             for row in project.layers if project.repository == repository else ():
-                if row.key not in seen:
+                if row.plain and row.key not in seen:
                     seen.add(row.key)
                     expected = predict(Sample("", "", "", row.structure, 0.0), prices)
                     rows.append((project.name, row.layer, expected, row.reported["lut"]))

@@ -1,6 +1,7 @@
 """Real projects as the benchmark of LUTs, flip-flops, block RAM and latency sees them: structure beside reports."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,10 +40,11 @@ class Project:
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One dense layer (Latency, reuse factor 1) whose module the report has."""
+    """One layer whose module the report has; `plain`: dense, Latency, reuse factor 1."""
 
     layer: str
     key: str
+    plain: bool
     structure: Structure
     reported: Mapping[str, int]
 
@@ -100,18 +102,24 @@ def _weight_bits(layer: LayerSpec) -> int:
 def _layers(design: Design, fabric: DesignFabric, report: SynthesisReport) -> list[LayerRow]:
     matches = match_modules(design, report)
     known = {module.name: module for module in report.modules}
+    shared = Counter(name for match in matches.values() for name in match.modules)
     rows = []
     for layer in design:
         match, found = matches.get(layer.name), fabric.layers.get(layer.name)
-        once = (layer.reuse_factor or 1) == 1 and layer.strategy in {None, Strategy.LATENCY}
-        if layer.kind is not LayerKind.DENSE or not once or match is None or found is None:
-            continue
+        if match is None or found is None or any(shared[name] > 1 for name in match.modules):
+            continue  # a module of several layers tells nothing of one
         used = [known[name].used for name in match.modules if name in known]
         reported = {"lut": sum(u.lut or 0 for u in used), "ff": sum(u.ff or 0 for u in used)}
-        if reported["lut"] and layer.weight is not None:
-            key = f"{layer.weight.values.tobytes().hex()[:4000]}{layer.input_precision}{reported['lut']}"
-            rows.append(LayerRow(layer.name, key, found.structure, reported))
+        if reported["lut"]:
+            weights = "" if layer.weight is None else layer.weight.values.tobytes().hex()[:4000]
+            key = f"{layer.kind}{layer.input_shape}{weights}{layer.input_precision}{reported}"
+            rows.append(LayerRow(layer.name, key, _is_plain(layer), found.structure, reported))
     return rows
+
+
+def _is_plain(layer: LayerSpec) -> bool:
+    once = (layer.reuse_factor or 1) == 1 and layer.strategy in {None, Strategy.LATENCY}
+    return layer.kind is LayerKind.DENSE and layer.weight is not None and once
 
 
 def samples_of(projects: Sequence[Project], resource: str) -> list[Sample]:
@@ -124,12 +132,12 @@ def samples_of(projects: Sequence[Project], resource: str) -> list[Sample]:
 
 
 def learned_from(projects: Sequence[Project], resource: str) -> list[Sample]:
-    """What prices are fitted to: projects, and for LUTs single dense layers as well."""
+    """What prices are fitted to: projects; for LUTs single dense layers too, for flip-flops the modules of all."""
     layers = [
-        Sample(p.name, p.repository, row.key, row.structure, float(row.reported["lut"]))
+        Sample(p.name, p.repository, row.key, row.structure, float(row.reported[resource]))
         for p in projects
         for row in p.layers
-        if resource == "lut"
+        if resource in row.reported and (row.plain or resource == "ff")
     ]
     return samples_of(projects, resource) + layers
 

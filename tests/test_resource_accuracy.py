@@ -34,7 +34,7 @@ def test_luts_of_dense_layers_are_within_what_is_promised(measured):
 @pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("resource", "worst", "ratio"), [("lut", 0.17, 0.4), ("ff", 0.31, 0.45), ("bram_18k", 0.12, 0.2)]
+    ("resource", "worst", "ratio"), [("lut", 0.15, 0.3), ("ff", 0.2, 0.3), ("bram_18k", 0.05, 0.05)]
 )
 def test_projects_of_repositories_left_out_are_no_worse_than_measured(measured, resource, worst, ratio):
     error = measured[resource]["all"]
@@ -47,5 +47,5 @@ def test_projects_of_repositories_left_out_are_no_worse_than_measured(measured, 
 @pytest.mark.slow
 def test_latency_is_as_near_as_it_has_been(measured):
     near = measured["latency_within_2_or_15_percent"]
-    assert near["within"] >= 70
+    assert near["within"] >= 90
     assert measured["latency_cycles"]["all"]["median"] <= 0.08

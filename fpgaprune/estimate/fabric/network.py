@@ -41,7 +41,7 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     known = [found for found in layers.values() if found is not None]
-    structure = sum((found.structure for found in known), _held_inputs(design, context))
+    structure = sum((found.whole for found in known), _held_inputs(design, context))
     latency, ii = total_timing(known, context)
     return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
 
@@ -66,7 +66,7 @@ def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float,
             return longest + 2, max(found.ii for found in known)
         fill = sum(min(found.latency_cycles, 24.0) for found in known) - min(longest, 24.0)
         return longest + 0.5 * fill, max(found.ii for found in known)
-    moved = sum(1 for found in known if found.structure is not NOTHING)
+    moved = sum(1 for found in known if found.whole != NOTHING)
     edges = _edge_between(context.rules) * max(0, moved - 1)
     return sum(found.latency_cycles for found in known) + edges, max(found.ii for found in known)
 
@@ -100,7 +100,7 @@ def estimate_fabric(
     model = load_model() if model is None else model
     described = describe_design(design, context, device)
     layers = {
-        name: Fabric() if found is None else _fabric(found.structure, found.latency_cycles, found.ii, described, model)
+        name: Fabric() if found is None else _fabric(found.whole, found.latency_cycles, found.ii, described, model)
         for name, found in described.layers.items()
     }
     if described.unknown:

@@ -21,8 +21,7 @@ _COMPARE_VIVADO = ((2, 8), (4, 9), (8, 11), (16, 13), (25, 18), (32, 20), (64, 2
 
 # A BRAM18 as a memory, AMD UG473: words x bits.
 _BRAM_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-_FIFO_BITS, _FIFO_WORDS = 18, 1024
-_SMALL_MEMORY = 1024  # bits up to which memories and FIFOs stay out of block RAM
+_SMALL_MEMORY = 1024  # bits up to which memories stay out of block RAM
 
 
 @dataclass(frozen=True)
@@ -116,17 +115,3 @@ def memory_bram(words: int, bits: int) -> int:
     if words * bits <= _SMALL_MEMORY:
         return 0
     return min(ceil(bits / wide) * ceil(words / deep) for deep, wide in _BRAM_SHAPES)
-
-
-def fifo_bram(depth: int, bits: int) -> int:
-    """BRAM18 blocks of a FIFO of `depth` values of `bits` bits."""
-    if depth * bits <= _SMALL_MEMORY:
-        return 0
-    return ceil(bits / _FIFO_BITS) * ceil(depth / _FIFO_WORDS)
-
-
-def fifo_ff(depth: int, bits: int) -> int:
-    """Flip-flops of a FIFO: 5 for a shift register of a few values, about 25 and its width in block RAM."""
-    if fifo_bram(depth, bits) == 0:
-        return 5 + max(0, depth.bit_length() - 3)
-    return 18 + bits + max(0, depth.bit_length() - 4)

@@ -1,14 +1,18 @@
 """Structure and timing of recurrent layers."""
 
+from dataclasses import replace
 from math import ceil
 
 from fpgaprune.design import LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.prices import memory_bram
-from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
+from fpgaprune.estimate.fabric.streams import between_streams, fifos
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.fixed_point import FixedPoint
+
+_SUMS = 1.5  # of each product: accumulated, returned and kept, where a dense layer has two of the three
 
 
 def describe_recurrent(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
@@ -25,13 +29,17 @@ def describe_recurrent(layer: LayerSpec, context: Context, clock: Clock) -> Laye
             if product is None:
                 return None
             structure, timing = describe_product(product, context.pricing, clock)
-            total += structure
+            # The sums of both products are kept for the gates, and the state holds what is multiplied.
+            sums = float(_SUMS * product.codes.shape[1] * product.accumulator.width)
+            total += replace(structure, result_bits=sums, held_bits=structure.held_bits / COPIES)
             edges, turns = max(edges, timing.edges), max(turns, timing.ii)
         total += _gates(layer, state, layer.accumulator_precision or state, prefix)
     # A step takes 11 cycles on UltraScale+ and 17 on 7-series beside the turns of its multipliers (12 layers).
     folded = context.folds(layer)
     step = 11 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
     cycles = max(1, layer.positions) * step + 1
+    if context.streams:
+        return LayerFabric(total + between_streams(layer, state), cycles, cycles, fifos(layer, state, context))
     if layer.attributes.get("return_sequences"):
         total += Structure(held_bits=float(layer.output_size * state.width))
     return LayerFabric(total, cycles, cycles)
