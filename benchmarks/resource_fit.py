@@ -21,16 +21,16 @@ from fpgaprune.estimate.fabric import Structure
 PRIORS: Final[Mapping[str, Mapping[str, float]]] = {
     "lut": {
         "adder_lut": 1.0, "shift_lut": 1.0, "multiplier_lut": 1.0, "sharing_lut": 0.5,
-        "activation_lut": 1.0, "softmax_values": 150.0, "delayed_values": 10.0, "lane_bits": 1.0, "lane_sum_bits": 1.0,
-        "selected_values": 45.0, "gate_bits": 20.0, "window_bits": 1.0, "pooled_bits": 2.0, "stream_values": 9.0,
-        "buffer_lut": 1.0, "input_bits": 0.05, "output_bits": 0.1, "layers": 50.0,
+        "activation_lut": 1.0, "softmax_values": 140.0, "delayed_values": 10.0, "lane_sum_bits": 1.0,
+        "selected_values": 36.0, "selector_lut": 1.0, "gate_lut": 1.0, "window_bits": 1.0, "pooled_bits": 2.0,
+        "stream_values": 9.0, "buffer_lut": 1.0, "input_bits": 0.05, "output_bits": 0.1, "layers": 50.0,
     },
     "ff": {
         "returned_bits": 1.0, "read_bits": 1.0,
         "pipeline_bits": 0.95, "shared_pipeline_bits": 0.75, "multiplier_ff": 1.0, "delayed_bits": 1.0,
         "repeated_bits": 2.0, "streamed_pipeline_bits": 0.9, "held_bits": 1.0, "input_bits": 0.4, "output_bits": 0.7,
         "buffer_ff": 1.0, "counter_ff": 1.0, "copied_bits": 1.0, "lane_ff": 1.0, "result_bits": 2.0,
-        "gate_bits": 2.0, "window_bits": 1.0, "stream_values": 1.0, "stream_bits": 0.5, "softmax_values": 60.0,
+        "gate_bits": 2.0, "window_bits": 1.0, "stream_values": 1.0, "stream_bits": 0.5, "softmax_bits": 0.7,
         "layers": 10.0,
     },
     "bram_18k": {"bram_18k": 1.0},
@@ -40,6 +40,7 @@ STIFFNESS: Final = 0.005
 _LAWS: Final = frozenset({
     "adder_lut", "shift_lut", "multiplier_lut", "buffer_lut", "buffer_ff", "counter_ff", "bram_18k", "pipeline_bits",
     "shared_pipeline_bits", "multiplier_ff", "returned_bits", "held_bits", "result_bits", "lane_ff", "window_bits",
+    "selector_lut", "gate_lut", "lane_sum_bits",
 })  # fmt: skip
 _FIRMER: Final = 40.0
 _ROUNDS: Final = 100

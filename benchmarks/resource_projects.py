@@ -132,12 +132,12 @@ def samples_of(projects: Sequence[Project], resource: str) -> list[Sample]:
 
 
 def learned_from(projects: Sequence[Project], resource: str) -> list[Sample]:
-    """What prices are fitted to: projects; for LUTs single dense layers too, for flip-flops the modules of all."""
+    """What prices are fitted to: projects, and for LUTs and flip-flops the modules of single layers as well."""
     layers = [
         Sample(p.name, p.repository, row.key, row.structure, float(row.reported[resource]))
         for p in projects
         for row in p.layers
-        if resource in row.reported and (row.plain or resource == "ff")
+        if resource in row.reported
     ]
     return samples_of(projects, resource) + layers
 

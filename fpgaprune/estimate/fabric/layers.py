@@ -66,6 +66,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         limit=_limit(layer, codes.size),
         folds=context.folds(layer),
         copies=copies,
+        windowed=context.streams and convolution,
     )
     structure, timing = describe_product(product, context.pricing, clock)
     output = layer.output_precision or product.accumulator
@@ -76,8 +77,10 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         structure += Structure(returned_bits=results if vivado and timing.edges and timing.ii == 1 else 0.0)
         behind = Structure(output_bits=0.0 if vivado and not timing.edges else results)
         passes = ceil(layer.positions / copies) if convolution else 1
+        if passes > 1:  # all inputs and results wait while positions take turns
+            structure += Structure(held_bits=float(prod(layer.input_shape) * data.width) + results)
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
-        return LayerFabric(structure, cycles, max(timing.ii, passes), behind)
+        return LayerFabric(structure, cycles, max(timing.ii, passes), behind, timing.chooses)
     structure = replace(structure, shared_pipeline_bits=0.0, streamed_pipeline_bits=structure.shared_pipeline_bits)
     structure += between_streams(layer, output)
     behind = fifos(layer, output, context)
@@ -89,11 +92,11 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         elif context.rules.tool == "vivado_hls":
             structure += Structure(read_bits=float(codes.shape[0] * data.width))
         cycles = timing.edges + packs + _overhead(product, packs, context)
-        return LayerFabric(structure, cycles, cycles, behind)
+        return LayerFabric(structure, cycles, cycles, behind, timing.chooses)
     structure = replace(structure, held_bits=structure.held_bits / COPIES)  # the window's registers hold the others
     turn = _turn(layer, product, timing, context, clock)
     found = streamed_convolution(layer, data, structure, edges=timing.edges, turn=turn, clock=clock)
-    return replace(found, behind=behind)
+    return replace(found, behind=behind, chooses=timing.chooses)
 
 
 def _live_results(layer: LayerSpec, codes: NDArray[np.int64], context: Context) -> int:

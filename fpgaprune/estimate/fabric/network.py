@@ -8,6 +8,7 @@ from fpgaprune.device import Device
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
+from fpgaprune.estimate.fabric.prices import selector_lut
 from fpgaprune.estimate.fabric.schedule import build_clock
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.estimate.rules import MappingRules, version_of
@@ -40,10 +41,23 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     """Structure and timing, without any fitted number."""
     clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
+    if context.rules.tool == "vivado_hls":
+        layers = _with_one_selector(layers)
     known = [found for found in layers.values() if found is not None]
     structure = sum((found.whole for found in known), _held_inputs(design, context))
     latency, ii = total_timing(known, context)
     return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
+
+
+def _with_one_selector(layers: Mapping[str, LayerFabric | None]) -> dict[str, LayerFabric | None]:
+    """The layers with every multiplexer priced like the last layer's, as Vivado HLS does."""
+    last = next((found.chooses for found in reversed(list(layers.values())) if found is not None and found.chooses), 0)
+    price = selector_lut(last)
+    return {
+        name: found
+        and replace(found, structure=replace(found.structure, selector_lut=found.structure.selectors * price))
+        for name, found in layers.items()
+    }
 
 
 def _held_inputs(design: Design, context: Context) -> Structure:

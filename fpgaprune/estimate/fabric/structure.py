@@ -16,12 +16,15 @@ class Structure:
     sharing_lut: float = 0.0  # multiplexers before multipliers that serve several products
     activation_lut: float = 0.0  # comparisons, choices, rounding and saturation, element by element
     softmax_values: float = 0.0
-    lane_bits: float = 0.0  # time-multiplexed products: data bits of all lanes
-    lane_sum_bits: float = 0.0  # ... and accumulator bits
+    softmax_bits: float = 0.0  # of all values at all clock edges
+    lane_sum_bits: float = 0.0  # time-multiplexed products: accumulator bits of all lanes
     lane_ff: float = 0.0  # ... and the registers of each
     result_bits: float = 0.0  # ... and the sums they add to
-    selected_values: float = 0.0  # ... and the inputs they choose from
+    selected_values: float = 0.0  # ... and the inputs and sums they choose from
+    selectors: float = 0.0  # ... and the multiplexers that do; also those of windows
+    selector_lut: float = 0.0
     gate_bits: float = 0.0  # state and gates of recurrent layers
+    gate_lut: float = 0.0
     window_bits: float = 0.0  # line buffers and windows of convolutions and pooling in streams
     buffer_lut: float = 0.0  # FIFOs between layers, line buffers
     buffer_ff: float = 0.0
@@ -60,6 +63,7 @@ class LayerFabric:
     latency_cycles: float
     ii: float
     behind: Structure = NOTHING  # between its module and the next: FIFOs, registers of its results
+    chooses: int = 0  # inputs of its multiplexers; 0 where it has none
 
     @property
     def whole(self) -> Structure:

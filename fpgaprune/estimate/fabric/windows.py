@@ -6,13 +6,14 @@ from math import prod
 from fpgaprune.design import LayerKind, LayerSpec
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.buffers import LineBuffers
-from fpgaprune.estimate.fabric.prices import compare_lut, select_lut
+from fpgaprune.estimate.fabric.prices import compare_lut, select_lut, selector_lut
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos, levels_for
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.fixed_point import FixedPoint
 
 _CHAIN_LEVEL = 1.7  # levels of additions that a comparison and a choice take
+_WAITING_EDGES = 6  # registers of a value that waits for its turn; longer, it waits in shift registers (one design)
 _SHIFT_LEVELS = 2.0  # ... and reading a stream into a window
 # Flip-flops of the counts, by dimensions: four of 32 bits and what they are compared with, two.
 _COUNTERS = {1: 110, 2: 230}
@@ -64,8 +65,12 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
         structure = Structure(pooled_bits=values * max(1, taps - 1) * each)
         # The largest of many is found one by one (127 comparisons: 42 edges at 5 ns), their sum by a tree.
         levels = _CHAIN_LEVEL * (taps - 1) if layer.operation == "max" else levels_for(taps)
-        results = Structure(output_bits=float(values * output.width))
-        return LayerFabric(structure, clock.edges(levels, multiplies=False), 1.0, results)
+        edges = clock.edges(levels, multiplies=False)
+        results = Structure(
+            output_bits=float(values * output.width),
+            copied_bits=min(edges, _WAITING_EDGES) * float(prod(layer.input_shape) * data.width),
+        )
+        return LayerFabric(structure, edges, 1.0, results)
     positions = prod(layer.input_shape[:-1])
     structure, behind = between_streams(layer, output), fifos(layer, output, context)
     if layer.kind is LayerKind.GLOBAL_POOLING:
@@ -73,6 +78,10 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
         return LayerFabric(structure, positions + 3, positions + 3, behind)
     kernel = layer.geometry.kernel if layer.geometry is not None else ()
     structure += Structure(pooled_bits=channels * max(1, taps - 1) * each) + _window(layer, data.width, clock)
+    # Values are taken from the window in pairs, all pairs but the first through a multiplexer (2 x 2: one a channel,
+    # 4 x 4: seven; none in windows over one row).
+    selectors = channels * (taps // 2 - 1) if len(kernel) == 2 else 0
+    structure += Structure(selectors=float(selectors), selector_lut=selectors * selector_lut(taps))
     # At each clock edge while the largest is found a part of the window waits.
     edges = clock.edges(_SHIFT_LEVELS + _CHAIN_LEVEL * levels_for(taps), multiplies=False)
     if edges:
@@ -80,7 +89,8 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     # A window over rows needs two clock edges where its line buffer and a comparison do not fit one (2 x 2 and 4 x 4
     # at 2.5 and 5 ns on Zynq-7000 of speed grade 1; nowhere else).
     twice = 2 if len(kernel) == 2 and clock.edges(2, multiplies=False) else 1
-    return LayerFabric(structure, twice * positions + 3, twice * positions + 3, behind)
+    cycles = twice * positions + 3
+    return LayerFabric(structure, cycles, cycles, behind, taps if selectors else 0)
 
 
 def describe_moved(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:  # noqa: ARG001
@@ -92,4 +102,7 @@ def describe_moved(layer: LayerSpec, context: Context, clock: Clock) -> LayerFab
         return None
     cycles = prod(layer.output_shape[:-1]) + 13
     output = layer.output_precision or data
-    return LayerFabric(between_streams(layer, output), cycles, cycles, fifos(layer, output, context))
+    # Padding of rows is five loops, each with a count and a stream to write.
+    loops = len(layer.output_shape) - 1 if layer.kind is LayerKind.PADDING else 0
+    more = Structure(layers=2 * loops, stream_values=float(loops * layer.output_shape[-1]))
+    return LayerFabric(more + between_streams(layer, output), cycles, cycles, fifos(layer, output, context))
