@@ -35,10 +35,18 @@ class SetError:
     """Symmetric errors of one set of projects."""
 
     projects: int
+    repositories: int
     mean: float
     median: float
+    least: float
+    most: float
     regression_mean: float
     regression_median: float
+
+    @property
+    def thin(self) -> bool:
+        """Whether it comes from too few repositories to speak for others."""
+        return self.repositories < _THIN
 
 
 def plain_regression(projects: Sequence[Project], resource: str) -> list[float]:
@@ -60,17 +68,22 @@ def errors_of(projects: Sequence[Project], resource: str) -> dict[str, SetError]
     expected = expected_of(rows, resource)
     reference = plain_regression(rows, resource)
     grouped: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    repositories: dict[str, set[str]] = defaultdict(set)
     for project, ours, plain in zip(rows, expected, reference, strict=True):
         reported = float(project.reported[resource] or 0)
         pair = (symmetric_error(ours, reported), symmetric_error(plain, reported))
         grouped[project.fabric.regime].append(pair)
         grouped["all"].append(pair)
-    return {name: _set_error(pairs) for name, pairs in sorted(grouped.items())}
+        for name in (project.fabric.regime, "all"):
+            repositories[name].add(project.repository)
+    return {name: _set_error(pairs, len(repositories[name])) for name, pairs in sorted(grouped.items())}
 
 
-def _set_error(pairs: Sequence[tuple[float, float]]) -> SetError:
+def _set_error(pairs: Sequence[tuple[float, float]], repositories: int) -> SetError:
     ours, plain = zip(*pairs, strict=True)
-    return SetError(len(pairs), mean(ours), median(ours), mean(plain), median(plain))
+    return SetError(
+        len(pairs), repositories, mean(ours), median(ours), min(ours), max(ours), mean(plain), median(plain)
+    )
 
 
 def layer_errors(projects: Sequence[Project]) -> tuple[list[tuple[str, str, float, int]], list[float]]:
@@ -100,9 +113,11 @@ def render(projects: Sequence[Project], failed: Mapping[str, str], *, verbose: b
         lines += ["", f"{head:56}{'n':>4}{'mean':>9}{'median':>9}{'plain regression':>20}{'median':>9}{'ratio':>8}"]
         for name, error in errors.items():
             ratio = error.mean / error.regression_mean if error.regression_mean else float("nan")
+            few = f"  thin data ({error.repositories} repositories): errors {error.least:.1%} to {error.most:.1%}"
             lines.append(
                 f"  {name:54}{error.projects:4}{error.mean:9.1%}{error.median:9.1%}"
                 f"{error.regression_mean:20.1%}{error.regression_median:9.1%}{ratio:8.2f}"
+                f"{few if error.thin else ''}"
             )
     near = [_near(p) for p in projects if p.reported["latency_cycles"]]
     data["latency_within_2_or_15_percent"] = {"projects": len(near), "within": sum(near)}
