@@ -131,14 +131,17 @@ def test_a_recipe_gives_counts_shares_and_times(tmp_path: Path) -> None:
     assert found.limits == Limits(dsp=110, lut=20000, latency_cycles=12, ii=4)
     assert found.sparse_kernels is SparseKernels.AUTO
     assert not settings_from(None, {}).limits
+    regions = {"part": "xcu250-figd2104-2L-e", "max_dsp": "0.5slr", "max_lut": "25 % SLR"}
+    assert settings_from(None, regions).limits == Limits(dsp=1536, lut=108000)
 
 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ({"max_dsp": "many"}, "max_dsp is a count or a share"),
+        ({"max_dsp": "many"}, "max_dsp is a count, a share"),
         ({"max_dsp": "5", "reuse_factor": 4}, "leave strategy and reuse_factor out"),
         ({"max_ii": 0}, "max_ii"),
+        ({"max_dsp": "1slr", "part": "xcvu440-flga2892-2-e"}, "how many SLRs the part .* is not known: give a count"),
     ],
 )
 def test_wrong_limits_are_refused(flags: dict[str, Any], said: str) -> None:

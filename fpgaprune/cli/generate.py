@@ -56,10 +56,15 @@ def run(
         ),
     ] = None,
     max_dsp: Annotated[
-        str | None, typer.Option("--max-dsp", metavar="N|P%", help="Choose strategies within so many DSPs.")
+        str | None,
+        typer.Option(
+            "--max-dsp",
+            metavar="N|P%|Xslr",
+            help="Choose strategies within so many DSPs, a share of the part's (40%), or of one SLR's (0.5slr).",
+        ),
     ] = None,
     max_lut: Annotated[
-        str | None, typer.Option("--max-lut", metavar="N|P%", help="... within so many LUTs, or a share of the part's.")
+        str | None, typer.Option("--max-lut", metavar="N|P%|Xslr", help="... within so many LUTs, or such a share.")
     ] = None,
     max_latency_cycles: Annotated[
         int | None, typer.Option("--max-latency-cycles", metavar="N", help="... within so many cycles of latency.")
