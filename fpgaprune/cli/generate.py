@@ -52,8 +52,12 @@ def run(
         str | None,
         typer.Option(
             "--sparse-kernels",
-            help="Kernels that hold only the products the weights need: never (default), auto or always.",
+            help="Kernels that hold only the products the weights need: never (default), auto, always, or adders, "
+            "which need no DSP.",
         ),
+    ] = None,
+    multipliers: Annotated[
+        str | None, typer.Option("--multipliers", help="Where Vitis HLS puts multiplications: dsp, fabric (LUTs).")
     ] = None,
     max_dsp: Annotated[
         str | None,
@@ -102,6 +106,7 @@ def run(
         "precision": precision,
         "width": width,
         "sparse_kernels": sparse_kernels,
+        "multipliers": multipliers,
         "max_dsp": max_dsp,
         "max_lut": max_lut,
         "max_latency_cycles": max_latency_cycles,

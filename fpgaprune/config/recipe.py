@@ -50,6 +50,7 @@ class _Recipe(_Layer):
     io_type: str | None = None
     width: int | None = Field(default=None, strict=True)
     project_name: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    multipliers: str | None = None
     max_dsp: int | str | None = None
     max_lut: int | str | None = None
     max_latency_cycles: int | None = Field(default=None, ge=1, strict=True)
@@ -59,7 +60,7 @@ class _Recipe(_Layer):
 
 
 def parse_sparse_kernels(text: str | None) -> SparseKernels | None:
-    """`auto`, `always` or `never` in any case; raises ConfigError with the choices."""
+    """`auto`, `always`, `adders` or `never` in any case; raises ConfigError with the choices."""
     if text is None:
         return None
     try:
@@ -148,6 +149,7 @@ def _settings(recipe: _Recipe) -> GenerateSettings:
         "reuse_factor": recipe.reuse_factor,
         "sparse_kernels": parse_sparse_kernels(recipe.sparse_kernels),
         "precision": None if recipe.precision is None else FixedPoint.from_cpp(recipe.precision),
+        "multipliers": None if recipe.multipliers is None else recipe.multipliers.strip().lower(),
         "layers": {name: _layer(layer) for name, layer in recipe.layers.items()},
         "limits": limits,
     }

@@ -12,7 +12,7 @@ from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.schedule import Clock, build_clock
 from fpgaprune.estimate.fabric.structure import LayerFabric
-from fpgaprune.estimate.kernels import KernelCounts, kernel_matrix, kernel_needs
+from fpgaprune.estimate.kernels import KernelCounts, KernelForm, kernel_matrix, kernel_needs
 from fpgaprune.estimate.network import build_estimate_context, estimate_layer
 from fpgaprune.estimate.rules import MappingRules
 
@@ -24,11 +24,18 @@ _STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512,
 
 @dataclass(frozen=True)
 class Fixed:
-    """What the settings fix of one layer; None leaves it open."""
+    """What the settings fix of one layer; None leaves it open.
+
+    `kernels` holds those the layer may have: forms of ours, and None for hls4ml's own.
+    """
 
     strategy: Strategy | None = None
     reuse_factor: int | None = None
-    sparse_kernel: bool | None = None
+    kernels: frozenset[KernelForm | None] | None = None
+
+    def allows(self, kernel: KernelForm | None) -> bool:
+        """Whether the layer may have that kernel."""
+        return self.kernels is None or kernel in self.kernels
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Option:
 
     strategy: Strategy
     reuse_factor: int
-    sparse_kernel: bool
+    kernel: KernelForm | None  # None: hls4ml's own
     layers: tuple[LayerSpec, ...]
     dsp: int = 0  # at most
     lut: float = 0.0
@@ -76,9 +83,9 @@ class Pricer:
         """Structure and timing of a layer."""
         return describe_layer(layer, self.context, self.clock)
 
-    def kernel(self, layer: LayerSpec, reuse_factor: int) -> LayerSpec:
+    def kernel(self, layer: LayerSpec, reuse_factor: int, form: KernelForm) -> LayerSpec:
         """The layer with a sparse kernel."""
-        return replace(layer, attributes={**layer.attributes, **self.counts(layer).attributes(reuse_factor)})
+        return replace(layer, attributes={**layer.attributes, **self.counts(layer).attributes(reuse_factor, form)})
 
     def counts(self, layer: LayerSpec) -> KernelCounts:
         """What a sparse kernel of the layer would hold."""
@@ -97,14 +104,15 @@ def options_of(
 ) -> tuple[Option, ...]:
     """Every way to build a group that its fixed settings leave open, priced; `kernels` may have a sparse kernel."""
     found = []
-    for strategy, sparse in _ways(group, pricer, fixed, kernels):
-        for reuse_factor in _reuse_factors(group, strategy, fixed, streams=pricer.context.streams):
+    for strategy, form in _ways(group, pricer, fixed, kernels):
+        factors = _reuse_factors(group, strategy, fixed, streams=pricer.context.streams)
+        for reuse_factor in factors if form is not KernelForm.ADDERS else (fixed.reuse_factor or 1,):
             layers = tuple(_built(layer, strategy, reuse_factor) for layer in group)
-            if sparse:
-                if fixed.sparse_kernel is None and not any(pricer.gains(layer) for layer in layers):
-                    continue
-                layers = tuple(pricer.kernel(layer, reuse_factor) for layer in layers)
-            option = pricer.priced(Option(strategy, reuse_factor, sparse, layers))
+            if form is KernelForm.SLOTS and fixed.allows(None) and not any(pricer.gains(layer) for layer in layers):
+                continue
+            if form is not None:
+                layers = tuple(pricer.kernel(layer, reuse_factor, form) for layer in layers)
+            option = pricer.priced(Option(strategy, reuse_factor, form, layers))
             if option is not None:
                 found.append(option)
     return tuple(found)
@@ -112,16 +120,16 @@ def options_of(
 
 def _ways(
     group: tuple[LayerSpec, ...], pricer: Pricer, fixed: Fixed, kernels: Collection[str]
-) -> Iterator[tuple[Strategy, bool]]:
+) -> Iterator[tuple[Strategy, KernelForm | None]]:
     able = all(layer.name in kernels for layer in group)
-    if fixed.sparse_kernel is not True:
-        yield fixed.strategy or Strategy.LATENCY, False
+    if fixed.allows(None):
+        yield fixed.strategy or Strategy.LATENCY, None
         # hls4ml has no Resource kernel for depthwise convolutions with parallel data (nnet_sepconv2d.h).
         parallel_depthwise = not pricer.context.streams and any(layer.kind in _DEPTHWISE for layer in group)
         if fixed.strategy is None and not parallel_depthwise:
-            yield Strategy.RESOURCE, False
-    if able and fixed.sparse_kernel is not False and fixed.strategy in {None, Strategy.LATENCY}:
-        yield Strategy.LATENCY, True
+            yield Strategy.RESOURCE, None
+    if able and fixed.strategy in {None, Strategy.LATENCY}:
+        yield from ((Strategy.LATENCY, form) for form in KernelForm if fixed.allows(form))
 
 
 def _reuse_factors(group: tuple[LayerSpec, ...], strategy: Strategy, fixed: Fixed, *, streams: bool) -> Iterator[int]:

@@ -5,7 +5,7 @@ from math import ceil, prod
 
 from fpgaprune.design import LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.prices import compare_lut, memory_bram, select_lut
+from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut
 from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import fifos, levels_for, passing, side_by_side
@@ -78,6 +78,8 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
         output_bits=float(values * output.width),
         bram_18k=float(ports * memory_bram(size, width)),
     )
+    if context.pricing.implementation == "fabric":
+        structure += Structure(multiplier_lut=values * fabric_multiplier_lut(width, width))
     # Two tables and a normalization; before them `stable` finds the largest value, a comparison and a choice a level.
     cycles = clock.edges(levels_for(values), multiplies=True) + 3
     if layer.operation == "stable":
@@ -111,6 +113,7 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         limit=layer.multiplier_limit if written is None else int(written),
         folds=True,
         copies=1 if context.streams else max(1, values // max(1, scale.size)),
+        adders=layer.attributes.get("kernel_products") == 0,
     )
     structure, timing = describe_product(product, context.pricing, clock)
     structure = replace(structure, adder_lut=clock.adders.lut(values * output.width, values), input_bits=0.0)

@@ -57,6 +57,7 @@ def _gate_product(layer: LayerSpec, name: str, source: FixedPoint, context: Cont
         reuse_factor=max(1, int(reuse_factor or 1)),
         limit=None if limit is None else int(limit),
         folds=context.folds(layer),
+        adders=layer.attributes.get(f"{prefix}kernel_products") == 0,
     )
 
 
