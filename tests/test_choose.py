@@ -267,3 +267,45 @@ def test_the_verb_prints_the_table_or_what_cannot_be_met(tmp_path: Path, capsys:
     assert stopped.value.code
     assert "the limit of 2 cycles of latency cannot be met" in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "q").exists()
+
+
+def mixed_model() -> Any:
+    """A scale, a convolution and a recurrent layer."""
+    frameworks = load_frameworks()
+    layers = frameworks.keras.layers
+    frameworks.keras.backend.clear_session()
+    frameworks.keras.utils.set_random_seed(2)
+    made = frameworks.keras.Sequential([
+        layers.Input((8, 3), name="x"),
+        layers.BatchNormalization(name="scale"),
+        layers.Conv1D(4, 3, name="along"),
+        layers.ReLU(name="r"),
+        layers.GRU(3, name="gru"),
+        layers.Dense(2, name="last"),
+    ])  # fmt: skip
+    rng = np.random.default_rng(3)
+    made.get_layer("scale").set_weights([rng.uniform(0.2, 2, 3) for _ in range(4)])
+    return made
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_positions_scales_and_gates_join_the_choice(tmp_path: Path) -> None:
+    keras_model = mixed_model()
+    kernels = set()
+    for limits in (Limits(latency_cycles=260), Limits(dsp=60, lut=12000), Limits(dsp=9)):
+        wanted = GenerateSettings(sparse_kernels=SparseKernels.AUTO, limits=limits)
+        made = generate_loaded(loaded(keras_model), tmp_path / str(limits.dsp), wanted, run_verify=False)
+        assert made.choice is not None
+        chosen = {layer.name: layer for layer in made.choice.layers}
+        assert set(chosen) == {"scale", "along", "gru", "last"}
+        kernels |= {(name, layer.kernel) for name, layer in chosen.items()}
+        for name, layer in chosen.items():
+            built = made.design[name]
+            assert built.reuse_factor == layer.reuse_factor
+            assert layer.positions_at_once in {None, built.parallelization_factor}
+            assert ("kernel_products" in built.attributes) is (layer.kernel is not None)
+        assert estimate_design(made.design, VITIS).dsp == made.choice.estimate.dsp
+        if limits.dsp is None:
+            assert chosen["along"].positions_at_once == 6
+    assert {"scale", "gru"} <= {name for name, kernel in kernels if kernel is not None}

@@ -49,6 +49,7 @@ def choose_settings(model: Any, settings: GenerateSettings, inputs: InputSet) ->
             asked,
             strategy=Strategy(chosen.strategy),
             reuse_factor=chosen.reuse_factor,
+            parallelization_factor=chosen.positions_at_once,
             sparse_kernels=_ASKED[None if chosen.kernel is None else KernelForm(chosen.kernel)],
         )
     return replace(settings, layers=layers, multipliers=choice.multipliers or settings.multipliers), choice
@@ -81,5 +82,5 @@ def _fixed(settings: GenerateSettings, origins: dict[str, str], able: Iterable[s
         allowed = _ALLOWED.get(wish)
         if wish is not SparseKernels.NEVER and (name not in possible or asked.strategy is not None):
             allowed = None
-        found[name] = Fixed(asked.strategy, asked.reuse_factor, allowed)
+        found[name] = Fixed(asked.strategy, asked.reuse_factor, asked.parallelization_factor, allowed)
     return found

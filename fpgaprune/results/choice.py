@@ -24,6 +24,7 @@ class Limits:
 class LayerChoice:
     """One layer's strategy, reuse factor and kernel, with what they are expected to cost.
 
+    `positions_at_once` is the parallelization factor of a convolution, None elsewhere.
     `kernel` is the form of a sparse kernel, None for hls4ml's own: "slots" has multipliers that take turns, "adders"
     sums of shifts and no multiplier.
     `adder_lut` is the most LUTs of distributed arithmetic in its place, which needs no DSP; None where hls4ml has it
@@ -33,6 +34,7 @@ class LayerChoice:
     name: str
     strategy: str
     reuse_factor: int
+    positions_at_once: int | None
     kernel: str | None
     multipliers: Bound | None
     dsp: Bound | None
@@ -76,6 +78,7 @@ class DesignChoice:
                     "name": layer.name,
                     "strategy": layer.strategy,
                     "reuse_factor": layer.reuse_factor,
+                    "positions_at_once": layer.positions_at_once,
                     "kernel": layer.kernel,
                     "adder_lut": layer.adder_lut,
                     "why": layer.why,

@@ -4,17 +4,22 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fpgaprune.errors import ConfigError
+from fpgaprune.estimate.choose.builds import CONVOLUTIONS
 from fpgaprune.estimate.choose.options import Fixed, Option, Pricer, adder_lut
 from fpgaprune.estimate.choose.search import Search, State, Totals
 from fpgaprune.estimate.network import estimate_layer
 from fpgaprune.results import Estimate, LayerChoice, Limits
 
+_SETTLED = ("strategy", "reuse_factor", "parallelization_factor")
 _SHOWN = 4  # layers that a message names
 
 
 def check_limits(search: Search, state: State, found: Estimate, limits: Limits, relaxed: Limits) -> None:
     """Raise ConfigError for what cannot be met, each with the least there is in the time that `relaxed` allows."""
-    misses = [*_hardware_misses(search, found, relaxed), *_time_misses(found, search.totals(search.fastest()), limits)]
+    misses = [
+        *_hardware_misses(search, state, found, relaxed),
+        *_time_misses(found, search.totals(search.fastest()), limits),
+    ]
     unknown = [name for name in ("lut", "latency_cycles", "ii") if getattr(limits, name) is not None]
     if unknown and found.fabric.lut is None:
         misses.append(f"a limit on {', '.join(unknown)} cannot be held: {found.fabric.doubt or 'it is not estimated'}")
@@ -27,11 +32,14 @@ def check_limits(search: Search, state: State, found: Estimate, limits: Limits, 
         raise ConfigError(message)
 
 
-def _hardware_misses(search: Search, found: Estimate, limits: Limits) -> Iterator[str]:
+def _hardware_misses(search: Search, state: State, found: Estimate, limits: Limits) -> Iterator[str]:
     lut = found.fabric.lut
     if limits.dsp is not None and found.dsp.high > limits.dsp:
         fewest = search.within(replace(limits, dsp=0, lut=None))
-        yield _miss("DSPs", limits.dsp, found.dsp.high, search.totals(fewest).dsp) + _holders(search, fewest)
+        least = search.totals(fewest).dsp
+        yield _miss("DSPs", limits.dsp, found.dsp.high, least) + _holders(
+            search, fewest if least > limits.dsp else state
+        )
     if limits.lut is not None and lut is not None and lut.value > limits.lut:
         least = round(search.totals(search.within(replace(limits, dsp=None, lut=0))).lut)
         yield _miss("LUTs", limits.lut, lut.value, least)
@@ -74,29 +82,33 @@ def layer_choice(
     counts = [layer.multipliers for layer in estimates if layer.multipliers is not None]
     adders = [lut for layer in option.layers if (lut := adder_lut(layer)) is not None]
     model, regime = pricer.model, "all"
-    latency = sum(fabric.latency_cycles for fabric in option.fabrics)
-    interval = max(fabric.ii for fabric in option.fabrics)
     return LayerChoice(
         name=name,
         strategy=option.strategy.value,
         reuse_factor=option.reuse_factor,
+        positions_at_once=_positions_at_once(option, pricer),
         kernel=None if option.kernel is None else option.kernel.value,
         multipliers=sum(counts[1:], counts[0]) if counts else None,
         dsp=sum(dsps[1:], dsps[0]) if dsps else None,
         lut=only.fabric.lut if only else model.around("lut", regime, option.lut),
-        latency_cycles=only.fabric.latency_cycles if only else model.around("latency_cycles", regime, latency),
-        ii=only.fabric.ii if only else model.around("ii", regime, interval),
+        latency_cycles=only.fabric.latency_cycles if only else model.around("latency_cycles", regime, option.cycles),
+        ii=only.fabric.ii if only else model.around("ii", regime, option.ii),
         adder_lut=sum(adders) if len(adders) == len(option.layers) else None,
         why=_why(option, fastest, fixed),
     )
 
 
+def _positions_at_once(option: Option, pricer: Pricer) -> int | None:
+    convolutions = all(layer.kind in CONVOLUTIONS for layer in option.layers)
+    return option.parallelization_factor if convolutions and not pricer.context.streams else None
+
+
 def _why(option: Option, fastest: Option, fixed: Fixed | None) -> str:
-    settled = [] if fixed is None else [key for key in ("strategy", "reuse_factor") if getattr(fixed, key) is not None]
+    settled = [] if fixed is None else [key for key in _SETTLED if getattr(fixed, key) is not None]
     said = [f"{' and '.join(settled).replace('_', ' ')} as set"] if settled else []
     if option is fastest:
         return "; ".join([*said, "fastest"])
-    cycles = sum(f.latency_cycles for f in option.fabrics) - sum(f.latency_cycles for f in fastest.fabrics)
+    cycles = option.cycles - fastest.cycles
     changes = (
         (fastest.dsp - option.dsp, "DSPs"),
         (round(fastest.lut - option.lut), "LUTs"),

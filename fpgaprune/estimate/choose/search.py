@@ -79,9 +79,21 @@ class Search:
                 if then.over(limits) < now.over(limits) and then.in_time(limits)
             ]
             if not better:
-                return state
+                small = self.smallest(limits)
+                there = self.totals(small)
+                fits = there.over(limits) == 0 and there.in_time(limits)
+                return self.hastened(small, limits) if fits else state
             state, now = max(better, key=lambda move: _worth(now, move[1], limits))
         return self.hastened(state, limits)
+
+    def smallest(self, limits: Limits) -> State:
+        """Every group with the option that takes the least of the limits: where single moves lead nowhere."""
+
+        def share(option: Option) -> tuple[float, float]:
+            pairs = ((option.dsp, limits.dsp), (option.lut, limits.lut))
+            return sum(used / max(1, limit) for used, limit in pairs if limit is not None), option.cycles
+
+        return {name: min(options, key=share) for name, options in self.options.items()}
 
     def hastened(self, state: State, limits: Limits) -> State:
         """Less reuse where the limits leave room for it."""
@@ -98,9 +110,13 @@ class Search:
 
 
 def _speed(option: Option) -> tuple[float, float, bool, int, float]:
-    latency = sum(fabric.latency_cycles for fabric in option.fabrics)
-    ii = max(fabric.ii for fabric in option.fabrics)
-    return latency, ii, option.kernel is not None, option.dsp, option.lut  # hls4ml's own where that is as fast
+    return (
+        option.cycles,
+        option.ii,
+        option.kernel is not None,
+        option.dsp,
+        option.lut,
+    )  # hls4ml's own where that is as fast
 
 
 def _time(totals: Totals) -> float:

@@ -61,12 +61,14 @@ def choose_within(
 
 
 def _in_luts(design: Design, rules: MappingRules, device: Device, limits: Limits) -> Estimate | None:
-    """The design with what multiplications are left in LUTs, where the tool can do that and DSPs then suffice."""
+    """The design with what multiplications are left in LUTs, where the tool can do that and they then suffice."""
     if rules.tool != "vitis_hls" or implementation_asked(design.target.directives) is not None:
         return None
     target = replace(design.target, directives=(*design.target.directives, IN_LUTS))
     found = estimate_design(replace(design, target=target), rules, device)
-    return found if limits.dsp is not None and found.dsp.high <= limits.dsp else None
+    lut = found.fabric.lut
+    within = limits.lut is None or (lut is not None and lut.value <= limits.lut)
+    return found if within and limits.dsp is not None and found.dsp.high <= limits.dsp else None
 
 
 def _on_the_part(limits: Limits, search: Search, device: Device) -> Limits:

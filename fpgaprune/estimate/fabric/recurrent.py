@@ -29,8 +29,9 @@ def describe_recurrent(layer: LayerSpec, context: Context, clock: Clock) -> Laye
             edges, turns = max(edges, timing.edges), max(turns, timing.ii)
         total += _gates(layer, state, layer.accumulator_precision or state, prefix)
     # A step takes 11 cycles on UltraScale+ and 17 on 7-series beside the turns of its multipliers (12 layers).
-    folded = context.folds(layer)
-    step = 11 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
+    # A kernel of ours takes the time slots of its multipliers, as lanes that read weights from memory do.
+    waits = not context.folds(layer) or layer.attributes.get("sparse_kernel")
+    step = 11 + 3 * clock.edges(4, multiplies=True) + (turns if waits else 0)
     cycles = max(1, layer.positions) * step + 1
     if layer.attributes.get("return_sequences"):
         total += Structure(held_bits=float(layer.output_size * state.width))

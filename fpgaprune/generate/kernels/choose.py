@@ -136,7 +136,7 @@ def _note(layer: LayerSpec, after: int, before: float) -> str:
     said = f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}"
     if layer.strategy not in {None, Strategy.LATENCY}:
         said += f" with strategy {layer.strategy}, which it replaces"
-    adders = None if layer.kind in {LayerKind.BATCH_NORM, *RECURRENT} else adder_lut(layer)
+    adders = adder_lut(layer)
     return said if adders is None else f"{said} (distributed_arithmetic: none, for at most {adders} LUTs of adders)"
 
 
