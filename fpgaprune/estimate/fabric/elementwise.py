@@ -130,7 +130,9 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
     output = layer.output_precision or data
     values = side_by_side(layer, context)
     written = layer.attributes.get("kernel_multipliers")  # by a kernel of our own
+    limit = layer.multiplier_limit if written is None else int(written)
     scale = weight.codes.reshape(-1, 1)
+    copies = 1 if context.streams else max(1, values // max(1, scale.size))
     product = MatrixProduct(
         codes=scale,
         weight=weight,
@@ -139,9 +141,10 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         bias=None,
         strategy=Strategy.LATENCY,
         reuse_factor=context.reuse_factor(layer),
-        limit=layer.multiplier_limit if written is None else int(written),
+        limit=None if limit is None else ceil(limit / copies),
         folds=True,
-        copies=1 if context.streams else max(1, values // max(1, scale.size)),
+        copies=copies,
+        adders=layer.attributes.get("kernel_products") == 0,
     )
     structure, timing = describe_product(product, context.pricing, clock)
     edges = clock.edges(1, multiplies=True)
@@ -154,7 +157,12 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         shared_pipeline_bits=0.0,
     )
     found = passing(layer, context, structure, output, edges=edges, held=float(values * output.width))
-    if context.streams and timing.ii > 1:
+    if not context.streams:
+        if written is None:  # pragma PIPELINE II=reuse_factor (nnet_batchnorm.h); no report shows more latency for it
+            return replace(found, ii=float(min(product.reuse_factor, values)))
+        turns = max(1, ceil(int(layer.attributes["kernel_products"]) / max(1, int(written))))
+        return replace(found, latency_cycles=found.latency_cycles + turns - 1, ii=float(turns))
+    if timing.ii > 1:
         return replace(found, latency_cycles=found.latency_cycles * timing.ii, ii=found.ii * timing.ii)
     return found
 

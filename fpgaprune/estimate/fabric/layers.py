@@ -67,6 +67,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         folds=context.folds(layer),
         copies=copies,
         windowed=context.streams and convolution,
+        adders=_adds_only(layer),
     )
     structure, timing = describe_product(product, context.pricing, clock)
     output = layer.output_precision or product.accumulator
@@ -143,6 +144,11 @@ def _packs(layer: LayerSpec, context: Context) -> int:
     while source.kind is LayerKind.RESHAPE and source.inputs:
         source = context.design[source.inputs[0]]
     return max(1, prod(source.output_shape[:-1])) if len(source.output_shape) > 1 else 1
+
+
+def _adds_only(layer: LayerSpec) -> bool:
+    """Whether the text has sums of shifts for every product."""
+    return layer.strategy is Strategy.DISTRIBUTED_ARITHMETIC or layer.attributes.get("kernel_products") == 0
 
 
 def _limit(layer: LayerSpec, size: int) -> int | None:

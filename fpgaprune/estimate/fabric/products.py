@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from fpgaprune.csd import csd_digits
 from fpgaprune.design import Encoding, Parameter, Strategy
 from fpgaprune.estimate.fabric.constants import count_constants
 from fpgaprune.estimate.fabric.prices import (
@@ -41,6 +42,7 @@ class MatrixProduct:
     folds: bool  # whether synthesis sees the constants
     copies: int = 1
     windowed: bool = False  # whether its inputs are the registers of a window
+    adders: bool = False  # every product is a sum of shifts in the text itself
 
 
 @dataclass(frozen=True)
@@ -77,22 +79,25 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
         product.codes,
         data.width,
         _multiplier_prices(pricing, data.width, clock.series),
-        free_digits=pricing.rules.free_digits,
+        free_digits=_MOST_BITS if product.adders else pricing.rules.free_digits,
         negates=dropped > 0,
     )
     wanted = constants.multipliers
     limited = product.strategy is Strategy.LATENCY and product.limit is not None and product.reuse_factor > 1
     shared = min(wanted, max(1, product.limit or 1)) if limited else wanted
     turns = ceil(wanted / shared) if shared else 1
-    levels = trees.count_deepest if chained else trees.levels
-    base = clock.edges(
-        levels * (_CHAIN_SHARE if chained else 1.0), multiplies=wanted > 0, shifts=constants.shift_adds > 0
-    )
+    levels, multiplies = trees.count_deepest if chained else trees.levels, wanted > 0
+    digits = int(csd_digits(product.codes.ravel()).max(initial=1)) if product.adders else 1
+    if digits > pricing.rules.free_digits:
+        # No report has such sums: they are taken to be no faster than the multiplication they replace.
+        levels, multiplies = levels + levels_of(digits) - 1, True
+    shifts = constants.shift_adds > 0
+    base = clock.edges(levels * (_CHAIN_SHARE if chained else 1.0), multiplies=multiplies, shifts=shifts)
     edges = base + turns - 1
     copies = product.copies
     distinct_bits = max(0.0, constants.bits - dropped * constants.products)
     waiting = min(distinct_bits, trees.live_bits[0])
-    at = [clock.level_at(edge, multiplies=wanted > 0, shifts=constants.shift_adds > 0) for edge in range(1, base + 1)]
+    at = [clock.level_at(edge, multiplies=multiplies, shifts=shifts) for edge in range(1, base + 1)]
     pipeline, delayed = _registers(product, trees, at, waiting, chained=chained)
     adder_bits = trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits
     structure = Structure(

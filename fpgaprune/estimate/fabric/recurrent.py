@@ -38,8 +38,9 @@ def describe_recurrent(layer: LayerSpec, context: Context, clock: Clock) -> Laye
             chooses = max(chooses, timing.chooses)
         total += _gates(layer, state, layer.accumulator_precision or state, prefix)
     # A step takes 11 cycles on UltraScale+ and 17 on 7-series beside the turns of its multipliers (12 layers).
-    folded = context.folds(layer)
-    step = 11 + 3 * clock.edges(4, multiplies=True) + (0 if folded else turns)
+    # A kernel of ours takes the time slots of its multipliers, as lanes that read weights from memory do.
+    waits = not context.folds(layer) or layer.attributes.get("sparse_kernel")
+    step = 11 + 3 * clock.edges(4, multiplies=True) + (turns if waits else 0)
     cycles = max(1, layer.positions) * step + 1
     if context.streams:
         total += between_streams(layer, state)
@@ -85,6 +86,7 @@ def _gate_product(layer: LayerSpec, name: str, source: FixedPoint, context: Cont
         reuse_factor=max(1, int(reuse_factor or 1)),
         limit=None if limit is None else int(limit),
         folds=context.folds(layer),
+        adders=layer.attributes.get(f"{prefix}kernel_products") == 0,
     )
 
 
