@@ -87,7 +87,7 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     distinct_bits = max(0.0, constants.bits - dropped * constants.products)
     waiting = min(distinct_bits, trees.live_bits[0])
     pipeline, delayed = _registers(product, trees, clock, waiting, edges=base, chained=chained, multiplies=wanted > 0)
-    adder_bits = trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits
+    adder_bits = trees.count * accumulator.width * CHAIN_WIDTH if chained else trees.bits
     structure = Structure(
         adder_lut=copies * clock.adders.lut(adder_bits, trees.count),
         shift_lut=copies * clock.adders.shift_lut(constants.shift_bits, constants.shift_adds),
@@ -106,7 +106,7 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
 
 _MOST_BITS = 64  # of a constant
 _CHAIN_SHARE = 0.54  # clock edges of a chain against those of as many levels: two additions become one of three
-_CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
+CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
 
 
 def _registers(
