@@ -99,7 +99,7 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     waiting = min(distinct_bits, trees.live_bits[0])
     at = [clock.level_at(edge, multiplies=multiplies, shifts=shifts) for edge in range(1, base + 1)]
     pipeline, delayed = _registers(product, trees, at, waiting, chained=chained)
-    adder_bits = trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits
+    adder_bits = trees.count * accumulator.width * CHAIN_WIDTH if chained else trees.bits
     structure = Structure(
         adder_lut=copies * clock.adders.lut(adder_bits, trees.count),
         shift_lut=copies * clock.adders.shift_lut(constants.shift_bits, constants.shift_adds),
@@ -126,7 +126,7 @@ _OWN_FUNCTION = 50  # inputs of a window whose product is a function: 54 and 80 
 _LIKELY_CHOSEN = 64  # of 128 inputs, most lanes choose among 64
 COPIES = 3  # of the inputs while they are used up: of this turn, of the next, and at the entry of the loop
 _CHAIN_SHARE = 0.54  # clock edges of a chain against those of as many levels: two additions become one of three
-_CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
+CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
 
 
 def _registers(
