@@ -12,6 +12,7 @@ from fpgaprune.config.study import Sweep
 from fpgaprune.design import Design
 from fpgaprune.emulate import emulate
 from fpgaprune.errors import ConfigError, FpgapruneError
+from fpgaprune.fixed_ranges import Range
 from fpgaprune.flow.estimation import estimate_for
 from fpgaprune.flow.study import GENERATE_SAMPLES, settings_of
 from fpgaprune.flow.study_model import called
@@ -19,7 +20,6 @@ from fpgaprune.flow.study_task import StudyData, Task, load_task
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.project import convert_network, observe_model
 from fpgaprune.generate.settings import GenerateSettings
-from fpgaprune.generate.type_rules import Range
 from fpgaprune.read.model import load_model
 from fpgaprune.results import Estimate, Expected
 from fpgaprune.results.sweep import PointResult, Recipe
