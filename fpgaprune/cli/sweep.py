@@ -55,7 +55,7 @@ def run(
     ] = None,
     cluster: Annotated[
         BatchSystem | None,
-        typer.Option("--cluster", help="Compute in jobs of this batch system, as [cluster] of the study describes."),
+        typer.Option("--cluster", help="Compute in jobs of this batch system, as \\[cluster] of the study describes."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --cluster: show what would be submitted, and submit nothing.")
@@ -75,7 +75,7 @@ def run(
         typer.Option(
             "--synth",
             metavar="front|knee|all|POINT",
-            help="Write and synthesize these points as well. Default: `synth` in the study's [sweep], else none.",
+            help="Write and synthesize these points as well. Default: `synth` in the study's \\[sweep], else none.",
         ),
     ] = None,
     synth_tool: Annotated[
@@ -88,8 +88,9 @@ def run(
     """Compute precision x sparsity for one trained network, without training or compiling for any point.
 
     Each point is pruned by magnitude, rounded, run bit for bit as its hardware would, and its DSPs, LUTs and latency
-    are counted. What is finished stays in a database that optuna-dashboard reads: the same command computes only what
-    is missing, and several may run at once. With `seeds` in [sweep], points are means over several seeds.
+    are counted. With [sweep.training] networks are trained for the points instead, many at once; with `seeds` points
+    are means over several seeds. What is finished stays in a database that optuna-dashboard reads: the same command
+    computes only what is missing, and several may run at once.
 
     Exit code 1 when a point failed, or synthesis finds other DSPs than expected.
     """
