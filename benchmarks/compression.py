@@ -1,16 +1,17 @@
 """Ways to make a network cheaper, side by side on real data: accuracy, zeros, DSPs, LUTs, seconds.
 
-    python -m benchmarks.compression DIR [--seeds N] [--epochs N] [--sets digits,mnist,...] [--families pruned,...]
+    python -m benchmarks.compression DIR [--seeds N] [--epochs N] [--sets digits,mnist,...] [--only NAME,...]
+
+`--only` takes families and methods by the names they have in the rows.
 
 Always: the 1797 digits of 8x8 pixels that come with scikit-learn. Where DIR/data holds them: the first 5000 images of
 MNIST's test set (split in two), and the UCI sets with their own split. A QKeras network of 64, 32 and 32 neurons with
 16-bit weights and values, no softmax, is trained per seed; every method starts from it. `dense`: that network, and
-the same trained on for as many epochs as the methods get. `pruned`: single weights, by
-iterative L1 and by polynomial decay, without and with the dense network as a teacher. `others`: L0 gates, 1 of 4,
-lanes, shared weights, low rank; no part in the comparison. `fewer bits`: the weights in b bits, values still in 16,
-nothing trained.
-`budget`: no DSPs and a share of the LUTs of the dense network, with and without training. All that train get the same
-number of epochs. Accuracy is on the test part, which nothing else saw; the mean over the seeds, and their spread.
+the same trained on for as many epochs as the methods get. `pruned`: single weights, by iterative L1 and by polynomial
+decay, without and with the dense network as a teacher. `others`: L0 gates, 1 of 4, lanes, shared weights, low rank; no
+part in the comparison. `fewer bits`: the weights in b bits, values still in 16, nothing trained. `budget`: no DSPs and
+a share of the LUTs of the dense network, with and without training. All that train get the same number of epochs.
+Accuracy is on the test part, which nothing else saw; the mean over the seeds, and their spread.
 
 For each set follows whether seven of ten weights can go: the mean accuracy of `iterative_l1 0.7` and `polynomial 0.7`
 against that of the better of the two dense networks. A difference below the spread of that network's own seeds is no
@@ -73,16 +74,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--sets", default="")
-    parser.add_argument("--families", default="")
+    parser.add_argument("--only", default="", help='as "polynomial 0.7,iterative_l1 0.7" or "budget"')
     asked = parser.parse_args(arguments)
-    wanted, families = (frozenset(filter(None, text.split(","))) for text in (asked.sets, asked.families))
+    wanted, only = (frozenset(filter(None, text.split(","))) for text in (asked.sets, asked.only))
     result: dict[str, Any] = {}
     for name, data in load_sets(asked.folder / "data").items():
         if wanted and name not in wanted:
             continue
         found: dict[str, list[Row]] = {}
         for seed in range(asked.seeds):
-            for row in run_seed(data, seed, asked.epochs, families):
+            for row in run_seed(data, seed, asked.epochs, only):
                 found.setdefault(row["method"], []).append(row)
         rows = [mean(each) for each in found.values()]
         for row in rows:
@@ -153,9 +154,9 @@ class _Plan:
 
 
 def run_seed(
-    data: tuple[Array, Array, Array, Array], seed: int, epochs: int, families: frozenset[str] = frozenset()
+    data: tuple[Array, Array, Array, Array], seed: int, epochs: int, only: frozenset[str] = frozenset()
 ) -> Iterator[Row]:
-    """One row per method of the `families` (all by default); the dense networks are among them in any case."""
+    """One row per method or family in `only` (all by default); the dense networks are among them in any case."""
     x, y, test_x, test_y = data
     training = split_validation(x, y, 0.15, seed)
     inputs = InputSet((x[:1024],), "training data", real=True)
@@ -185,7 +186,7 @@ def run_seed(
     first = judged(_Plan("dense", "dense", lambda model: model), started)
     yield first
     for plan in (*_trained_plans(dense, training, epochs, seed), *_budget_plans(training, inputs, epochs, seed, first)):
-        if not families or plan.family in families or plan.family == "dense":
+        if not only or plan.family == "dense" or {plan.family, plan.method} & only:
             yield judged(plan, time.perf_counter())
 
 
