@@ -68,11 +68,13 @@ class Case:
     reuse_factor: int
     sparsity: float
     positions_at_once: int | None = None
+    adders: bool = False  # sums of shifts in place of multipliers
 
     @property
     def name(self) -> str:
         at_once = f"_p{self.positions_at_once}" if self.positions_at_once else ""
-        return f"{self.kind}_r{self.reuse_factor}_s{round(100 * self.sparsity)}{at_once}"
+        adders = "adders_" if self.adders else ""
+        return f"{adders}{self.kind}_r{self.reuse_factor}_s{round(100 * self.sparsity)}{at_once}"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,7 +138,9 @@ def case_settings(
 ) -> GenerateSettings:
     layers = {
         case.name: LayerSettings(
-            reuse_factor=case.reuse_factor, parallelization_factor=case.positions_at_once, sparse_kernels=kernels
+            reuse_factor=case.reuse_factor,
+            parallelization_factor=case.positions_at_once,
+            sparse_kernels=SparseKernels.ADDERS if case.adders and kernels is SparseKernels.ALWAYS else kernels,
         )
         for case in cases
     }
@@ -176,6 +180,8 @@ def _check_multipliers(layer: LayerSpec, case: Case, design: Design) -> None:
             live = [p.code for p in kernel_needs(layer, design).products if p.still is None]
             assert len(live) <= np.count_nonzero(codes)
             needed = sum(csd_digits([code])[0] > 2 for code in live)
+        if case.adders:
+            needed = 0
         assert layer.attributes[f"{prefix}kernel_products"] == needed
         assert layer.attributes[f"{prefix}kernel_multipliers"] == ceil(needed / case.reuse_factor)
     if case.positions_at_once is not None:

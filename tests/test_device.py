@@ -48,6 +48,22 @@ def test_a_part_outside_the_file_has_its_family_and_no_counts() -> None:
     assert device.available == Resources()
 
 
+def test_one_slr_is_the_share_that_hls_reports_state() -> None:
+    """The rows "Available SLR" of recorded reports."""
+    stated = {
+        "xcu250-figd2104-2L-e": Resources(dsp=3072, lut=432000, ff=864000, bram_18k=1344, uram=320),
+        "xcu280-fsvh2892-2L-e": Resources(dsp=3008, lut=434560, ff=869120, bram_18k=1344, uram=320),
+        "xcu50-fsvh2104-2-e": Resources(dsp=2976, lut=435840, ff=871680, bram_18k=1344, uram=320),
+        "xcvu9p-flga2104-2L-e": Resources(dsp=2280, lut=394080, ff=788160, bram_18k=1440, uram=320),
+        "xcku115-flva1517-2-e": Resources(dsp=2760, lut=331680, ff=663360, bram_18k=2160, uram=0),
+    }
+    for part, one in stated.items():
+        assert find_device(part).available_in_slr == one
+    small = find_device("xc7z020clg400-1")
+    assert small.available_in_slr == small.available
+    assert find_device("xcvu440-flga2892-2-e").available_in_slr is None
+
+
 def test_longer_device_names_win() -> None:
     assert find_device("xcvu37p-fsvh2892-2L-e").available.dsp == 9024
     assert find_device("xcvu3p-ffvc1517-2-e").available.dsp == 2280

@@ -9,6 +9,13 @@ from tests.kernel_cases import AT_ONCE, KINDS, PARALLEL_KINDS, REUSE_FACTORS, SP
 pytestmark = pytest.mark.keras
 
 
+# Kinds that are also computed by sums of shifts alone: every way to call a kernel once.
+WITH_ADDERS = {
+    "io_parallel": ("dense", "conv1d", "point2d", "depth2d", "gru", "bilstm", "scale"),
+    "io_stream": ("dense", "conv2d", "separable1d", "lstm", "scale1d"),
+}
+
+
 def pairwise() -> dict[str, list[Case]]:
     """Cases by io_type in which every two values of kind, reuse factor, sparsity and io_type meet."""
     found: dict[str, list[Case]] = {"io_parallel": [], "io_stream": []}
@@ -39,6 +46,7 @@ def test_pairs_are_exact_and_counted(tmp_path: Path, io_type: str, backend: str)
     cases = pairwise()[io_type]
     if io_type == "io_parallel":
         cases += [Case(kind, reuse, sparsity) for kind in PARALLEL_KINDS for reuse, sparsity in ((1, 0.5), (4, 0.75))]
+    cases += [Case(kind, 2, 0.5, adders=True) for kind in WITH_ADDERS[io_type]]
     check_cases(tmp_path, cases, io_type, backend)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fpgaprune.estimate.kernels import plan_kernel
+from fpgaprune.estimate.kernels import KernelForm, plan_kernel
 from fpgaprune.generate.kernels.text import kernel_text
 
 GOLDEN = Path(__file__).parent / "golden" / "kernels"
@@ -23,12 +23,14 @@ KINDS = {
     "depthwise": (DEEP, 2, False),
     "no_multiplier": (np.array([[0, 4], [-6, 1]]), 8, False),
     "empty": (np.zeros((2, 3), dtype=np.int64), 4, False),
+    "adders": (CODES, 4, True),
 }
 
 
 def written(kind: str) -> str:
     codes, reuse_factor, in_order = KINDS[kind]
-    plan = plan_kernel(codes.astype(np.int64), reuse_factor, in_order=in_order)
+    form = KernelForm.ADDERS if kind == "adders" else KernelForm.SLOTS
+    plan = plan_kernel(codes.astype(np.int64), reuse_factor, in_order=in_order, form=form)
     return kernel_text(plan, "sparse_2", f"Layer fc: {codes.shape[0]} inputs, {codes.shape[1]} outputs.", 6)
 
 

@@ -16,7 +16,7 @@ from fpgaprune.csim import build_simulation
 from fpgaprune.design import Design, Strategy
 from fpgaprune.design.differences import differences
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.kernels import KernelCounts, kernel_attributes, kernel_needs, plan_kernel
+from fpgaprune.estimate.kernels import KernelCounts, KernelForm, kernel_attributes, kernel_needs, plan_kernel
 from fpgaprune.flow.audit import audit
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
@@ -41,13 +41,18 @@ def test_a_plan_holds_every_product_once_and_no_multiplier_too_many(
     assert plan.multipliers == ceil(multiplied / reuse_factor)
     assert KernelCounts.of(codes).attributes(reuse_factor) == kernel_attributes(plan)
     assert plan.slots <= reuse_factor
+    adders = plan_kernel(codes, reuse_factor, form=KernelForm.ADDERS)
+    np.testing.assert_array_equal(kernel_codes(adders), codes)
+    assert adders.multipliers == 0
+    assert KernelCounts.of(codes).attributes(reuse_factor, KernelForm.ADDERS) == kernel_attributes(adders)
 
 
+@pytest.mark.parametrize("form", KernelForm)
 @pytest.mark.parametrize("in_order", [False, True])
 @pytest.mark.parametrize("reuse_factor", [1, 3])
-def test_the_text_is_read_back(tmp_path: Path, reuse_factor: int, *, in_order: bool) -> None:
+def test_the_text_is_read_back(tmp_path: Path, form: KernelForm, reuse_factor: int, *, in_order: bool) -> None:
     codes = np.random.default_rng(1).integers(-100, 100, (9, 7)) * (np.random.default_rng(2).random((9, 7)) > 0.5)
-    plan = plan_kernel(codes, reuse_factor, in_order=in_order)
+    plan = plan_kernel(codes, reuse_factor, in_order=in_order, form=form)
     (tmp_path / "firmware" / "kernels").mkdir(parents=True)
     text = kernel_text(plan, "sparse_2", "A layer.", 6)
     (tmp_path / "firmware" / "kernels" / "sparse_2.h").write_text(text)

@@ -52,14 +52,23 @@ def run(
         str | None,
         typer.Option(
             "--sparse-kernels",
-            help="Kernels that hold only the products the weights need: never (default), auto or always.",
+            help="Kernels that hold only the products the weights need: never (default), auto, always, or adders, "
+            "which need no DSP.",
         ),
     ] = None,
+    multipliers: Annotated[
+        str | None, typer.Option("--multipliers", help="Where Vitis HLS puts multiplications: dsp, fabric (LUTs).")
+    ] = None,
     max_dsp: Annotated[
-        str | None, typer.Option("--max-dsp", metavar="N|P%", help="Choose strategies within so many DSPs.")
+        str | None,
+        typer.Option(
+            "--max-dsp",
+            metavar="N|P%|Xslr",
+            help="Choose strategies within so many DSPs, a share of the part's (40%), or of one SLR's (0.5slr).",
+        ),
     ] = None,
     max_lut: Annotated[
-        str | None, typer.Option("--max-lut", metavar="N|P%", help="... within so many LUTs, or a share of the part's.")
+        str | None, typer.Option("--max-lut", metavar="N|P%|Xslr", help="... within so many LUTs, or such a share.")
     ] = None,
     max_latency_cycles: Annotated[
         int | None, typer.Option("--max-latency-cycles", metavar="N", help="... within so many cycles of latency.")
@@ -97,6 +106,7 @@ def run(
         "precision": precision,
         "width": width,
         "sparse_kernels": sparse_kernels,
+        "multipliers": multipliers,
         "max_dsp": max_dsp,
         "max_lut": max_lut,
         "max_latency_cycles": max_latency_cycles,

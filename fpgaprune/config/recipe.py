@@ -50,6 +50,7 @@ class _Recipe(_Layer):
     io_type: str | None = None
     width: int | None = Field(default=None, strict=True)
     project_name: str | None = Field(default=None, pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    multipliers: str | None = None
     max_dsp: int | str | None = None
     max_lut: int | str | None = None
     max_latency_cycles: int | None = Field(default=None, ge=1, strict=True)
@@ -59,7 +60,7 @@ class _Recipe(_Layer):
 
 
 def parse_sparse_kernels(text: str | None) -> SparseKernels | None:
-    """`auto`, `always` or `never` in any case; raises ConfigError with the choices."""
+    """`auto`, `always`, `adders` or `never` in any case; raises ConfigError with the choices."""
     if text is None:
         return None
     try:
@@ -148,6 +149,7 @@ def _settings(recipe: _Recipe) -> GenerateSettings:
         "reuse_factor": recipe.reuse_factor,
         "sparse_kernels": parse_sparse_kernels(recipe.sparse_kernels),
         "precision": None if recipe.precision is None else FixedPoint.from_cpp(recipe.precision),
+        "multipliers": None if recipe.multipliers is None else recipe.multipliers.strip().lower(),
         "layers": {name: _layer(layer) for name, layer in recipe.layers.items()},
         "limits": limits,
     }
@@ -175,21 +177,32 @@ def _limits(recipe: _Recipe) -> Limits:
 
 
 def _amount(key: str, value: int | str | None, part: str) -> int | None:
-    """A count, or a share such as "40%" of what the part has; raises ConfigError for anything else."""
+    """A count, a share such as "40%" of what the part has, or "0.5slr" of one of its dies; else ConfigError."""
     if value is None:
         return None
-    text = str(value).strip()
-    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", text)
+    text = str(value).strip().lower()
+    number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|slr|%\s*slr)", text)
     if number is None:
         if not text.isdigit():
-            message = f"{key} is a count or a share of the part, as in 500 or 40%, not {value!r}"
+            message = (
+                f"{key} is a count, a share of the part or of one of its SLRs, as in 500, 40% or 0.5slr, not {value!r}"
+            )
             raise ConfigError(message)
         return int(text)
-    available: int | None = getattr(find_device(part).available, key.removeprefix("max_"))
+    share = float(number[1]) / (100 if "%" in number[2] else 1)
+    return floor(_available(key, text, part, of_slr="slr" in number[2]) * share)
+
+
+def _available(key: str, text: str, part: str, *, of_slr: bool) -> int:
+    """What the part, or one of its super logic regions, has of what `key` limits."""
+    device = find_device(part)
+    resources = device.available_in_slr if of_slr else device.available
+    available: int | None = None if resources is None else getattr(resources, key.removeprefix("max_"))
     if available is None:
-        message = f"{key} is {text}, but how many the part {part} has is not known: give a count"
+        missing = "how many SLRs" if of_slr and device.available.dsp is not None else "how many"
+        message = f"{key} is {text}, but {missing} the part {part} has is not known: give a count"
         raise ConfigError(message)
-    return floor(available * float(number[1]) / 100)
+    return available
 
 
 def _layer(layer: _Layer) -> LayerSettings:

@@ -29,6 +29,7 @@ class Family:
     block: DspBlock
     pattern: re.Pattern[str]
     complete: bool  # the file has every device of it
+    one_die: bool = False  # no device of it has several super logic regions
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Entry:
     family: Family
     available: Resources
     source: str
+    slrs: int | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,13 @@ def load_catalogue() -> Catalogue:
     data = tomllib.loads(text)
     blocks = {name: DspBlock(name=name, **block) for name, block in data["block"].items()}
     families = {
-        name: Family(name, blocks[family["block"]], re.compile(f"^{family['pattern']}"), family.get("complete", False))
+        name: Family(
+            name,
+            blocks[family["block"]],
+            re.compile(f"^{family['pattern']}"),
+            family.get("complete", False),
+            family.get("one_die", False),
+        )
         for name, family in data["family"].items()
     }
     entries = {name: _entry(name, record, families) for record in data["device"] for name in record["names"]}
@@ -72,7 +80,8 @@ def _entry(name: str, record: dict[str, Any], families: Mapping[str, Family]) ->
         bram_18k=2 * record["bram_36k"],
         uram=record["uram"],
     )
-    return Entry(name, families[record["family"]], available, record["source"])
+    family = families[record["family"]]
+    return Entry(name, family, available, record["source"], record.get("slrs", 1 if family.one_die else None))
 
 
 def find_device(part: str) -> Device:
@@ -88,14 +97,15 @@ def find_device(part: str) -> Device:
     fitting = [name for name in catalogue.entries if spelled.startswith(name) and _REST.match(spelled[len(name) :])]
     if fitting:
         entry = catalogue.entries[max(fitting, key=len)]
-        return Device(asked, entry.family.name, entry.family.block, entry.available, entry.name, entry.source)
+        family = entry.family
+        return Device(asked, family.name, family.block, entry.available, entry.name, entry.source, entry.slrs)
     matches = [
         (match.end(), family) for family in catalogue.families.values() if (match := family.pattern.match(spelled))
     ]
     matches = [(end, family) for end, family in matches if _REST.match(spelled[end:])]
-    family = max(matches, key=lambda pair: pair[0])[1] if matches else None
-    if family is not None and not family.complete:
-        return Device(asked, family.name, family.block, Resources())
+    near = max(matches, key=lambda pair: pair[0])[1] if matches else None
+    if near is not None and not near.complete:
+        return Device(asked, near.name, near.block, Resources())
     raise DeviceError(_refusal(asked, catalogue))
 
 

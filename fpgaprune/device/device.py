@@ -1,6 +1,6 @@
 """A part as a value: its family, its DSP block, what it offers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from fpgaprune.device.resources import Resources
@@ -31,6 +31,7 @@ class Device:
     available: Resources
     name: str | None = None
     source: str | None = None  # number of the data sheet that states `available`
+    slrs: int | None = None  # dies (super logic regions) side by side in the package; None where that is not known
 
     @property
     def speed_grade(self) -> int | None:
@@ -38,6 +39,15 @@ class Device:
         # xc7z020clg400-1, xcu250-figd2104-2L-e, xcvc1902-vsva2197-2MP-e-S, XC7Z020-1CLG400C
         marks = [text[0] for text in self.part.split("-")[1:] if text[:1] in {"1", "2", "3"}]
         return int(marks[-1]) if marks else None
+
+    @property
+    def available_in_slr(self) -> Resources | None:
+        """What one super logic region offers: an equal share of the whole, as HLS reports state it; None if unknown."""
+        if self.slrs is None:
+            return None
+        shares = {f.name: None if (n := getattr(self.available, f.name)) is None else n // self.slrs
+                  for f in fields(Resources)}  # fmt: skip
+        return Resources(**shares)
 
     def json(self) -> dict[str, Any]:
         """The device as JSON-ready data."""
@@ -47,5 +57,6 @@ class Device:
             "family": self.family,
             "dsp_block": str(self.dsp_block),
             "available": self.available.json(),
+            "slrs": self.slrs,
             "source": self.source,
         }

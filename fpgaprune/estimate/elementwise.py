@@ -38,7 +38,7 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     first = min(lanes, scale.size * copies) * context.pricing.tiles(data.width, weight.precision.width)
     if weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
-    if layer.attributes.get("sparse_kernel") and not context.unrolls:
+    if layer.attributes.get("sparse_kernel") and not (context.unrolls and layer.attributes["kernel_bits"]):
         found = written_kernel(str(layer.attributes["kernel_bits"]), data.width, context)
         return replace(found, products=products, first_order=first)
     live = context.liveness.live_elements(layer, scale.size * copies)

@@ -123,7 +123,7 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     if not matrix.constant:
         note = "weights in memory are not constants: every lane multiplies"
         return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)
-    if matrix.kernel is not None and not context.unrolls:
+    if matrix.kernel is not None and not (context.unrolls and matrix.kernel):
         return written_kernel(matrix.kernel, matrix.data.width, context, copies=matrix.copies)
     if matrix.strategy is Strategy.RESOURCE and matrix.reuse_factor > 1:
         return _resource(matrix, context)

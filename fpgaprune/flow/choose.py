@@ -8,11 +8,19 @@ from typing import Any
 from fpgaprune.design import Strategy
 from fpgaprune.estimate import rules_for
 from fpgaprune.estimate.choose import Fixed, choose_within
+from fpgaprune.estimate.kernels import KernelForm
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.kernels import kernel_candidates, origin_of
 from fpgaprune.generate.project import convert_network
 from fpgaprune.generate.settings import GenerateSettings, SparseKernels
 from fpgaprune.results import DesignChoice, Limits
+
+_ASKED = {None: SparseKernels.NEVER, KernelForm.SLOTS: SparseKernels.ALWAYS, KernelForm.ADDERS: SparseKernels.ADDERS}
+_ALLOWED: dict[SparseKernels, frozenset[KernelForm | None]] = {
+    SparseKernels.NEVER: frozenset({None}),
+    SparseKernels.ALWAYS: frozenset({KernelForm.SLOTS}),
+    SparseKernels.ADDERS: frozenset({KernelForm.ADDERS}),
+}
 
 
 def choose_settings(model: Any, settings: GenerateSettings, inputs: InputSet) -> tuple[GenerateSettings, DesignChoice]:
@@ -41,9 +49,10 @@ def choose_settings(model: Any, settings: GenerateSettings, inputs: InputSet) ->
             asked,
             strategy=Strategy(chosen.strategy),
             reuse_factor=chosen.reuse_factor,
-            sparse_kernels=SparseKernels.ALWAYS if chosen.sparse_kernel else SparseKernels.NEVER,
+            parallelization_factor=chosen.positions_at_once,
+            sparse_kernels=_ASKED[None if chosen.kernel is None else KernelForm(chosen.kernel)],
         )
-    return replace(settings, layers=layers), choice
+    return replace(settings, layers=layers, multipliers=choice.multipliers or settings.multipliers), choice
 
 
 def _plain(settings: GenerateSettings) -> GenerateSettings:
@@ -60,7 +69,7 @@ def _plain(settings: GenerateSettings) -> GenerateSettings:
 
 
 def _asks(settings: GenerateSettings, name: str) -> bool:
-    return settings.asked_of(name).sparse_kernels in {SparseKernels.AUTO, SparseKernels.ALWAYS}
+    return settings.asked_of(name).sparse_kernels not in {None, SparseKernels.NEVER}
 
 
 def _fixed(settings: GenerateSettings, origins: dict[str, str], able: Iterable[str]) -> dict[str, Fixed]:
@@ -70,10 +79,8 @@ def _fixed(settings: GenerateSettings, origins: dict[str, str], able: Iterable[s
     for name in set(origins.values()):
         asked = settings.asked_of(name)
         wish = asked.sparse_kernels or settings.sparse_kernels
-        kernel: bool | None = None
-        if wish is SparseKernels.NEVER:
-            kernel = False
-        elif wish is SparseKernels.ALWAYS and name in possible and asked.strategy is None:
-            kernel = True
-        found[name] = Fixed(asked.strategy, asked.reuse_factor, kernel)
+        allowed = _ALLOWED.get(wish)
+        if wish is not SparseKernels.NEVER and (name not in possible or asked.strategy is not None):
+            allowed = None
+        found[name] = Fixed(asked.strategy, asked.reuse_factor, asked.parallelization_factor, allowed)
     return found

@@ -38,7 +38,6 @@ _SEARCHED: Final = (10, 8, 6, 5, 4)  # widths of the search for the bits of each
 _FROM: Final = 16
 _SPARSITY: Final = (0.7, 0.8, 0.5, 0.9)
 _ENERGY: Final = (0.95, 0.85)
-_STEPS_OF_BUDGET: Final = 4
 _PARTS_OF_L0: Final = 2
 
 
@@ -206,7 +205,7 @@ def _low_rank(model: Any, energy: float, bench: Bench) -> Any:
 def _budget(model: Any, _: None, bench: Bench) -> Any:
     session = bench.session
     config = Budget(max_dsp=bench.limits.max_dsp, max_lut=bench.limits.max_lut)
-    if bench.epochs < _STEPS_OF_BUDGET:
+    if not bench.epochs:
         return change_constants(model, config, session.inputs, session.settings).model
     return train_to_budget(
         model,
@@ -216,7 +215,6 @@ def _budget(model: Any, _: None, bench: Bench) -> Any:
         session.settings,
         loss=session.loss,
         epochs=bench.epochs,
-        steps=_STEPS_OF_BUDGET,
         seed=bench.seed,
         on_progress=bench.on_progress,
     ).model

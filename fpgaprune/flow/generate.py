@@ -119,6 +119,7 @@ def _settings_record(settings: GenerateSettings) -> dict[str, Any]:
         "precision": None if settings.precision is None else settings.precision.cpp(),
         "width": settings.width,
         "sparse_kernels": settings.sparse_kernels.value,
+        "multipliers": settings.multipliers,
         "limits": asdict(settings.limits),
         "layers": {
             name: {

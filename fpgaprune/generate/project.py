@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 
 from fpgaprune.design import Design, save_design
 from fpgaprune.errors import ConfigError, ModelError
+from fpgaprune.fixed_ranges import Range
 from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.convert import convert
 from fpgaprune.generate.headers import correct_headers
@@ -24,7 +25,6 @@ from fpgaprune.generate.planning import Plan, plan_types
 from fpgaprune.generate.ranges import Point, observe, points
 from fpgaprune.generate.rewrite import simplify
 from fpgaprune.generate.settings import GenerateSettings
-from fpgaprune.generate.type_rules import Range
 from fpgaprune.generate.weights import Array
 from fpgaprune.read.graph import read_graph
 from fpgaprune.read.quantizer_types import FLOAT32_BITS
@@ -50,8 +50,12 @@ class Converted:
 
     @property
     def design(self) -> Design:
-        """The graph as a value."""
-        return read_graph(self.graph)
+        """The graph as a value, with the directives of the project it becomes."""
+        design = read_graph(self.graph)
+        if self.settings.multipliers is None:
+            return design
+        directives = (*design.target.directives, f"config_op mul -impl {self.settings.multipliers}")
+        return replace(design, target=replace(design.target, directives=directives))
 
 
 def observe_model(model: Any, inputs: InputSet) -> dict[str, Range]:
@@ -104,6 +108,7 @@ def write_project(
         with quiet("hls4ml writer"):
             converted.graph.write()
         correct_headers(beside)
+        _place_multipliers(beside / "build_prj.tcl", settings.multipliers)
         write_kernels(converted.kernels, beside)
         _complete(converted, model, beside, output, record)
         beside.chmod(0o755)
@@ -112,6 +117,17 @@ def write_project(
         if beside.exists():
             rmtree(beside, ignore_errors=True)
     return converted
+
+
+def _place_multipliers(script: Path, where: str | None) -> None:
+    """The directive for all multiplications, after the other ones of hls4ml's script."""
+    if where is None:
+        return
+    text, mark = script.read_text(encoding="utf-8"), "\ncreate_clock "
+    if text.count(mark) != 1:
+        message = f"{script.name} of this hls4ml has no place for the directive of multipliers={where}: leave it out"
+        raise ConfigError(message)
+    script.write_text(text.replace(mark, f"\nconfig_op mul -impl {where}{mark}"), encoding="utf-8")
 
 
 def _replace_empty(beside: Path, output: Path) -> None:

@@ -12,6 +12,7 @@ from fpgaprune.results import Limits
 
 BACKENDS = ("Vitis", "Vivado")
 IO_TYPES = ("io_parallel", "io_stream")
+MULTIPLIERS = ("dsp", "fabric")
 DEFAULT_PART = "xcvu13p-flga2577-2-e"  # hls4ml 1.3.0's default for both backends
 DEFAULT_CLOCK_NS = 5.0
 DEFAULT_WIDTH = 16
@@ -27,6 +28,7 @@ class SparseKernels(StrEnum):
     NEVER = "never"
     AUTO = "auto"  # where they need fewer multipliers than hls4ml's by the model
     ALWAYS = "always"
+    ADDERS = "adders"  # as always, and every product a sum of shifts: no multiplier at all
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class GenerateSettings:
 
     `precision` None means that types are chosen from the weights and the observed ranges, `width` bits each; `width`
     None means 16, and 18 for values between layers when their ranges come from random inputs.
+    `multipliers` puts all multiplications into DSPs ("dsp") or LUTs ("fabric"); None leaves it to the tool.
     `layers` maps layer names or shell patterns to what differs there; later entries win. Under `limits` strategy,
     reuse factor and kernel of every layer are chosen, except where `layers` says them.
     """
@@ -61,6 +64,7 @@ class GenerateSettings:
     project_name: str = "myproject"
     sparse_kernels: SparseKernels = SparseKernels.NEVER
     layers: Mapping[str, LayerSettings] = field(default_factory=dict)
+    multipliers: str | None = None
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
@@ -75,6 +79,7 @@ class GenerateSettings:
             raise ConfigError(unknown_choice("backend", self.backend, BACKENDS))
         if self.io_type not in IO_TYPES:
             raise ConfigError(unknown_choice("io_type", self.io_type, IO_TYPES))
+        self._check_multipliers()
         if not self.clock_ns > 0:
             message = f"the clock period must be a positive number of nanoseconds, not {self.clock_ns}"
             raise ConfigError(message)
@@ -87,6 +92,15 @@ class GenerateSettings:
                 raise ConfigError(message)
         if self.width is not None and not 2 <= self.width <= 32:
             message = f"the width of chosen types must lie in 2..32 bits, not {self.width}"
+            raise ConfigError(message)
+
+    def _check_multipliers(self) -> None:
+        if self.multipliers is None:
+            return
+        if self.multipliers not in MULTIPLIERS:
+            raise ConfigError(unknown_choice("multipliers", self.multipliers, MULTIPLIERS))
+        if self.backend != "Vitis":
+            message = "Vivado HLS has no directive that moves all multiplications: leave multipliers out, or use Vitis"
             raise ConfigError(message)
 
     def of(self, name: str) -> LayerSettings:

@@ -8,6 +8,7 @@ _COLUMNS = (
     Column("strategy", "strategy"),
     Column("kernel", "kernel"),
     Column("reuse_factor", "reuse\nfactor", numeric=True),
+    Column("positions_at_once", "positions\nat once", numeric=True, rank=1),
     Column("multipliers", "multipliers", numeric=True, rank=1),
     Column("dsp", "DSP", numeric=True, style="bold green"),
     Column("lut", "LUT", numeric=True, style="green"),
@@ -17,10 +18,14 @@ _COLUMNS = (
     Column("why", "why", wrap=True),
 )
 _LEGEND = (
+    "Kernels of ours: sparse has as many multipliers as its products need in their time slots; adders has none, only "
+    "sums of shifts. Without a limit on LUTs, those of the part are it where they suffice.",
     "Estimates for C synthesis. DSP counts with the upper end of its bound, the rest with the expected value.",
     "LUT without DSPs: at most so many with strategy distributed_arithmetic (da4ml), which needs no DSP; an adder per "
     "signed digit, before da4ml shares any.",
 )
+_IN_LUTS = "Multiplications that are left are put into LUTs, by a directive in build_prj.tcl."
+_KERNELS = {"slots": "sparse"}
 _WORDS = {"dsp": "DSPs", "lut": "LUTs", "latency_cycles": "cycles of latency", "ii": "cycles between two inputs"}
 
 
@@ -38,6 +43,7 @@ def choice_sheet(choice: DesignChoice) -> Sheet:
                 "",
                 None,
                 None,
+                None,
                 choice.estimate.dsp,
                 fabric.lut,
                 fabric.latency_cycles,
@@ -46,7 +52,10 @@ def choice_sheet(choice: DesignChoice) -> Sheet:
                 "",
             )
         ),
-        summary=tuple(_against(choice, name) for name in _WORDS if getattr(choice.limits, name) is not None),
+        summary=(
+            *(_against(choice, name) for name in _WORDS if getattr(choice.limits, name) is not None),
+            *((_IN_LUTS,) if choice.multipliers == "fabric" else ()),
+        ),
         legend=_LEGEND,
         summary_style="bold yellow" if choice.in_doubt else "bold green",
     )
@@ -57,8 +66,9 @@ def _row(layer: LayerChoice) -> Row:
         (
             layer.name,
             layer.strategy,
-            "sparse" if layer.sparse_kernel else "hls4ml's",
+            "hls4ml's" if layer.kernel is None else _KERNELS.get(layer.kernel, layer.kernel),
             layer.reuse_factor,
+            layer.positions_at_once,
             layer.multipliers,
             layer.dsp,
             layer.lut,

@@ -24,6 +24,9 @@ class Limits:
 class LayerChoice:
     """One layer's strategy, reuse factor and kernel, with what they are expected to cost.
 
+    `positions_at_once` is the parallelization factor of a convolution, None elsewhere.
+    `kernel` is the form of a sparse kernel, None for hls4ml's own: "slots" has multipliers that take turns, "adders"
+    sums of shifts and no multiplier.
     `adder_lut` is the most LUTs of distributed arithmetic in its place, which needs no DSP; None where hls4ml has it
     not. `why` names what the choice saves against the fastest one.
     """
@@ -31,7 +34,8 @@ class LayerChoice:
     name: str
     strategy: str
     reuse_factor: int
-    sparse_kernel: bool
+    positions_at_once: int | None
+    kernel: str | None
     multipliers: Bound | None
     dsp: Bound | None
     lut: Expected | None
@@ -43,11 +47,15 @@ class LayerChoice:
 
 @dataclass(frozen=True, slots=True)
 class DesignChoice:
-    """The choice for every layer with weights, the limits it was made for, and the estimate of the whole."""
+    """The choice for every layer with weights, the limits it was made for, and the estimate of the whole.
+
+    `multipliers` is "fabric" where all multiplications that are left must be put into LUTs to meet them.
+    """
 
     limits: Limits
     layers: tuple[LayerChoice, ...]
     estimate: Estimate
+    multipliers: str | None = None
 
     @property
     def in_doubt(self) -> tuple[str, ...]:
@@ -64,12 +72,14 @@ class DesignChoice:
         return {
             "limits": {name: getattr(self.limits, name) for name in ("dsp", "lut", "latency_cycles", "ii")},
             "in_doubt": list(self.in_doubt),
+            "multipliers": self.multipliers,
             "layers": [
                 {
                     "name": layer.name,
                     "strategy": layer.strategy,
                     "reuse_factor": layer.reuse_factor,
-                    "sparse_kernel": layer.sparse_kernel,
+                    "positions_at_once": layer.positions_at_once,
+                    "kernel": layer.kernel,
                     "adder_lut": layer.adder_lut,
                     "why": layer.why,
                 }

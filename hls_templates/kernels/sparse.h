@@ -76,6 +76,23 @@ template <class accum_T, int exponent, int K, class data_T> accum_T times(data_T
     return times<accum_T, exponent, K>(x, ap_int<K>(code));
 }
 
+// The type of x * code * 2^exponent for codes of K bits, in which nothing is lost: that of a sum of shifted x.
+template <class data_T, int K, int exponent> struct exact {};
+template <int W, int I, ap_q_mode Q, ap_o_mode O, int N, int K, int exponent>
+struct exact<ap_fixed<W, I, Q, O, N>, K, exponent> {
+    typedef ap_fixed<W + K, I + K + exponent> type;
+};
+template <int W, int I, ap_q_mode Q, ap_o_mode O, int N, int K, int exponent>
+struct exact<ap_ufixed<W, I, Q, O, N>, K, exponent> {
+    typedef ap_fixed<W + K, I + K + exponent> type;
+};
+template <int W, int K, int exponent> struct exact<ap_int<W>, K, exponent> {
+    typedef ap_fixed<W + K, W + K + exponent> type;
+};
+template <int W, int K, int exponent> struct exact<ap_uint<W>, K, exponent> {
+    typedef ap_fixed<W + K, W + K + exponent> type;
+};
+
 template <class accum_T> void add(accum_T &sum, accum_T product) {
     #pragma HLS INLINE
     sum += product;

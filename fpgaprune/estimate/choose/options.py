@@ -2,33 +2,50 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil
 
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import Device
+from fpgaprune.estimate.choose.builds import (
+    CHOSEN,
+    DEPTHWISE,
+    MATRICES,
+    built,
+    positions_at_once,
+    reuse_factors,
+)
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.schedule import Clock, build_clock
 from fpgaprune.estimate.fabric.structure import LayerFabric
-from fpgaprune.estimate.kernels import KernelCounts, kernel_matrix, kernel_needs
+from fpgaprune.estimate.kernels import (
+    RECURRENT,
+    KernelCounts,
+    KernelForm,
+    kernel_matrix,
+    kernel_needs,
+    kernel_prefixes,
+)
 from fpgaprune.estimate.network import build_estimate_context, estimate_layer
 from fpgaprune.estimate.rules import MappingRules
-
-_DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
-MATRICES = frozenset({LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D, *_DEPTHWISE})
-# Tried besides those hls4ml allows for Resource: close enough that the next smaller one costs at most half more.
-_STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """What the settings fix of one layer; None leaves it open."""
+    """What the settings fix of one layer; None leaves it open.
+
+    `kernels` holds those the layer may have: forms of ours, and None for hls4ml's own.
+    """
 
     strategy: Strategy | None = None
     reuse_factor: int | None = None
-    sparse_kernel: bool | None = None
+    parallelization_factor: int | None = None
+    kernels: frozenset[KernelForm | None] | None = None
+
+    def allows(self, kernel: KernelForm | None) -> bool:
+        """Whether the layer may have that kernel."""
+        return self.kernels is None or kernel in self.kernels
 
 
 @dataclass(frozen=True)
@@ -37,11 +54,27 @@ class Option:
 
     strategy: Strategy
     reuse_factor: int
-    sparse_kernel: bool
+    parallelization_factor: int
+    kernel: KernelForm | None  # None: hls4ml's own
     layers: tuple[LayerSpec, ...]
     dsp: int = 0  # at most
     lut: float = 0.0
     fabrics: tuple[LayerFabric, ...] = ()
+
+    @property
+    def cycles(self) -> float:
+        """Latency of its layers, one after the other."""
+        return sum(fabric.latency_cycles for fabric in self.fabrics)
+
+    @property
+    def ii(self) -> float:
+        """Cycles between two inputs of the slowest of its layers."""
+        return max(fabric.ii for fabric in self.fabrics)
+
+    @property
+    def costs(self) -> tuple[float, ...]:
+        """All that limits may be set for."""
+        return self.dsp, self.lut, self.cycles, self.ii
 
 
 @dataclass(frozen=True)
@@ -52,7 +85,7 @@ class Pricer:
     context: Context
     clock: Clock
     model: FabricModel
-    kernels: dict[str, KernelCounts] = field(default_factory=dict)
+    kernels: dict[str, dict[str, KernelCounts]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, design: Design, rules: MappingRules, device: Device) -> "Pricer":
@@ -68,7 +101,7 @@ class Pricer:
             if cost is None or fabric is None:
                 return None
             dsp += cost.high
-            lut += self.model.expect("lut", fabric.structure)
+            lut += self.model.expect("lut", fabric.whole)
             fabrics.append(fabric)
         return replace(option, dsp=dsp, lut=lut, fabrics=tuple(fabrics))
 
@@ -76,20 +109,31 @@ class Pricer:
         """Structure and timing of a layer."""
         return describe_layer(layer, self.context, self.clock)
 
-    def kernel(self, layer: LayerSpec, reuse_factor: int) -> LayerSpec:
+    def kernel(self, layer: LayerSpec, reuse_factor: int, form: KernelForm) -> LayerSpec:
         """The layer with a sparse kernel."""
-        return replace(layer, attributes={**layer.attributes, **self.counts(layer).attributes(reuse_factor)})
+        facts = {
+            f"{prefix}{name}": value
+            for prefix, counts in self.counts(layer).items()
+            for name, value in counts.attributes(reuse_factor, form).items()
+        }
+        return replace(layer, attributes={**layer.attributes, **facts})
 
-    def counts(self, layer: LayerSpec) -> KernelCounts:
-        """What a sparse kernel of the layer would hold."""
+    def counts(self, layer: LayerSpec) -> dict[str, KernelCounts]:
+        """What each kernel of the layer would hold, by the prefix of its attributes."""
         if layer.name not in self.kernels:
-            self.kernels[layer.name] = KernelCounts.of(kernel_needs(layer, self.design))
+            self.kernels[layer.name] = {
+                prefix: KernelCounts.of(kernel_needs(layer, self.design, f"{prefix}weight"))
+                for prefix in kernel_prefixes(layer)
+            }
         return self.kernels[layer.name]
 
     def gains(self, layer: LayerSpec) -> bool:
         """Whether a sparse kernel needs fewer multipliers than the limit hls4ml would state for the layer."""
-        limit, reuse_factor = layer.multiplier_limit or 0, layer.reuse_factor or 1
-        return reuse_factor > 1 and self.counts(layer).multipliers(reuse_factor) < max(1, limit)
+        reuse_factor = layer.reuse_factor or 1
+        stated = [layer.attributes.get(f"{prefix}multiplier_limit") for prefix in kernel_prefixes(layer) if prefix]
+        limit = (layer.multiplier_limit or 0) + sum(int(one or 0) for one in stated)
+        ours = sum(counts.multipliers(reuse_factor) for counts in self.counts(layer).values())
+        return reuse_factor > 1 and ours < max(1, limit)
 
 
 def options_of(
@@ -97,74 +141,59 @@ def options_of(
 ) -> tuple[Option, ...]:
     """Every way to build a group that its fixed settings leave open, priced; `kernels` may have a sparse kernel."""
     found = []
-    for strategy, sparse in _ways(group, pricer, fixed, kernels):
-        for reuse_factor in _reuse_factors(group, strategy, fixed, streams=pricer.context.streams):
-            layers = tuple(_built(layer, strategy, reuse_factor) for layer in group)
-            if sparse:
-                if fixed.sparse_kernel is None and not any(pricer.gains(layer) for layer in layers):
+    streams = pricer.context.streams
+    for strategy, form in _ways(group, pricer, fixed, kernels):
+        for reuse_factor in _factors(group, strategy, form, fixed, streams=streams):
+            at_once = fixed.parallelization_factor
+            for positions in positions_at_once(group, reuse_factor, streams=streams) if at_once is None else (at_once,):
+                layers = tuple(built(layer, strategy, reuse_factor, positions) for layer in group)
+                if form is KernelForm.SLOTS and fixed.allows(None) and not any(map(pricer.gains, layers)):
                     continue
-                layers = tuple(pricer.kernel(layer, reuse_factor) for layer in layers)
-            option = pricer.priced(Option(strategy, reuse_factor, sparse, layers))
-            if option is not None:
-                found.append(option)
-    return tuple(found)
+                if form is not None:
+                    layers = tuple(pricer.kernel(layer, reuse_factor, form) for layer in layers)
+                option = pricer.priced(Option(strategy, reuse_factor, positions, form, layers))
+                if option is not None:
+                    found.append(option)
+    return _worth_having(found)
+
+
+def _worth_having(options: list[Option]) -> tuple[Option, ...]:
+    """Without those that another one beats or equals in everything; of equals the first stays."""
+    kept: list[Option] = []
+    for option in options:
+        if any(all(a <= b for a, b in zip(one.costs, option.costs, strict=True)) for one in kept):
+            continue
+        kept = [one for one in kept if any(a < b for a, b in zip(one.costs, option.costs, strict=True))]
+        kept.append(option)
+    return tuple(kept)
+
+
+def _factors(
+    group: tuple[LayerSpec, ...], strategy: Strategy, form: KernelForm | None, fixed: Fixed, *, streams: bool
+) -> Iterator[int]:
+    if fixed.reuse_factor is not None:
+        yield fixed.reuse_factor
+    elif form is KernelForm.ADDERS:
+        yield 1
+    elif form is None and strategy is Strategy.LATENCY and any(layer.kind in RECURRENT for layer in group):
+        yield 1  # no report tells what turns of the multipliers cost a recurrent layer of this strategy
+    else:
+        yield from reuse_factors(group, strategy, streams=streams)
 
 
 def _ways(
     group: tuple[LayerSpec, ...], pricer: Pricer, fixed: Fixed, kernels: Collection[str]
-) -> Iterator[tuple[Strategy, bool]]:
+) -> Iterator[tuple[Strategy, KernelForm | None]]:
     able = all(layer.name in kernels for layer in group)
-    if fixed.sparse_kernel is not True:
-        yield fixed.strategy or Strategy.LATENCY, False
+    if fixed.allows(None):
+        yield fixed.strategy or Strategy.LATENCY, None
         # hls4ml has no Resource kernel for depthwise convolutions with parallel data (nnet_sepconv2d.h).
-        parallel_depthwise = not pricer.context.streams and any(layer.kind in _DEPTHWISE for layer in group)
-        if fixed.strategy is None and not parallel_depthwise:
-            yield Strategy.RESOURCE, False
-    if able and fixed.sparse_kernel is not False and fixed.strategy in {None, Strategy.LATENCY}:
-        yield Strategy.LATENCY, True
-
-
-def _reuse_factors(group: tuple[LayerSpec, ...], strategy: Strategy, fixed: Fixed, *, streams: bool) -> Iterator[int]:
-    if fixed.reuse_factor is not None:
-        yield fixed.reuse_factor
-        return
-    if strategy is Strategy.DISTRIBUTED_ARITHMETIC:
-        yield 1
-        return
-    most = max(kernel_matrix(layer).size if layer.kind not in _DEPTHWISE else _size(layer) for layer in group)
-    if strategy is Strategy.LATENCY:
-        yield from (step for step in _STEPS if step <= most)
-        return
-    last = 1
-    for step in range(2, most + 1):
-        if step >= 1.4 * last and all(_is_valid(layer, step, streams=streams) for layer in group):
-            last = step
-            yield step
-
-
-def _size(layer: LayerSpec) -> int:
-    return 0 if layer.weight is None else layer.weight.values.size
-
-
-def _is_valid(layer: LayerSpec, reuse_factor: int, *, streams: bool) -> bool:
-    """Whether hls4ml 1.3 keeps the reuse factor of a Resource layer (FPGABackend.get_valid_reuse_factors)."""
-    weight = layer.weight
-    if weight is None:
-        return False
-    n_out = layer.output_shape[-1] if layer.kind not in _DEPTHWISE else 1
-    n_in = weight.values.size // n_out
-    if layer.kind in _DEPTHWISE and not streams:
-        return False
-    whole_outputs = ceil(n_in * n_out / min(n_in, reuse_factor)) % n_out == 0 or reuse_factor >= n_in
-    whole_inputs = reuse_factor < n_in or reuse_factor % n_in == 0
-    return whole_outputs and whole_inputs and (n_in * n_out) % reuse_factor == 0
-
-
-def _built(layer: LayerSpec, strategy: Strategy, reuse_factor: int) -> LayerSpec:
-    """The layer as hls4ml would configure it, with the multiplier limit of its templates."""
-    zeros = layer.claimed_zeros if layer.claimed_zeros is not None else layer.zero_count
-    limit = ceil(_size(layer) / reuse_factor) - zeros // reuse_factor
-    return replace(layer, strategy=strategy, reuse_factor=reuse_factor, multiplier_limit=limit)
+        parallel_depthwise = not pricer.context.streams and any(layer.kind in DEPTHWISE for layer in group)
+        scales = any(layer.kind is LayerKind.BATCH_NORM for layer in group)
+        if fixed.strategy is None and not parallel_depthwise and not scales:
+            yield Strategy.RESOURCE, None
+    if able and fixed.strategy in {None, Strategy.LATENCY}:
+        yield from ((Strategy.LATENCY, form) for form in KernelForm if fixed.allows(form))
 
 
 def adder_lut(layer: LayerSpec) -> int | None:
@@ -172,10 +201,12 @@ def adder_lut(layer: LayerSpec) -> int | None:
 
     Each is as wide as the accumulator, a LUT per bit (a carry chain of the 7 series and later: AMD UG474, "Carry
     Logic"; UG574). da4ml shares partial sums and narrows adders, so what it writes is smaller. None where hls4ml has
-    no such layer (depthwise convolutions) or weights or types are not known.
+    no such layer (depthwise, recurrent, scales) or weights or types are not known.
     """
     weight, sums = layer.weight, layer.accumulator_precision or layer.output_precision
-    if weight is None or sums is None or weight.encoding is not Encoding.FIXED or layer.kind in _DEPTHWISE:
+    if weight is None or sums is None or weight.encoding is not Encoding.FIXED:
+        return None
+    if layer.kind not in MATRICES or layer.kind in DEPTHWISE:
         return None
     codes = kernel_matrix(layer)
     digits = csd_digits(codes.ravel()).reshape(codes.shape).sum(axis=0)
@@ -188,7 +219,7 @@ def groups_of(design: Design, origins: Mapping[str, str], pricer: Pricer) -> dic
     """The layers that are open to a choice, by the name they are set by."""
     found: dict[str, list[LayerSpec]] = {}
     for layer in design:
-        if layer.kind in MATRICES and layer.weight is not None:
+        if layer.kind in CHOSEN and layer.weight is not None:
             found.setdefault(origins.get(layer.name, layer.name), []).append(layer)
     return {
         name: tuple(layers)

@@ -5,19 +5,15 @@ each is told.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from fpgaprune.design import Design
-from fpgaprune.device import Device
 from fpgaprune.errors import ConfigError
-from fpgaprune.estimate.choose.options import Fixed, Option, Pricer, adder_lut, groups_of, options_of
+from fpgaprune.estimate.choose.options import Fixed, Option, Pricer, groups_of, options_of
 from fpgaprune.estimate.fabric.network import total_timing
 from fpgaprune.estimate.fabric.structure import LayerFabric
-from fpgaprune.estimate.network import device_of, estimate_design, estimate_layer
-from fpgaprune.estimate.rules import MappingRules
-from fpgaprune.results import DesignChoice, Estimate, Expected, LayerChoice, Limits
-
-_CORRECTIONS = 4  # rounds in which the whole design's estimate corrects the sum over its layers
+from fpgaprune.estimate.network import estimate_layer
+from fpgaprune.results import Limits
 
 State = Mapping[str, Option]  # the option of every group
 
@@ -43,7 +39,9 @@ class Totals:
 
 
 @dataclass(frozen=True)
-class _Search:
+class Search:
+    """The options of every group of layers, and what the layers without options use."""
+
     pricer: Pricer
     options: Mapping[str, tuple[Option, ...]]
     rest: tuple[LayerFabric, ...]  # of layers that are not chosen
@@ -51,6 +49,7 @@ class _Search:
     rest_lut: float
 
     def totals(self, state: State) -> Totals:
+        """What a state uses: the sum over its layers, priced one by one."""
         fabrics = [*self.rest, *(fabric for option in state.values() for fabric in option.fabrics)]
         latency, ii = total_timing(fabrics, self.pricer.context)
         dsp = self.rest_dsp + sum(option.dsp for option in state.values())
@@ -58,9 +57,11 @@ class _Search:
         return Totals(dsp, lut, latency, max(1.0, ii))
 
     def fastest(self) -> State:
+        """Every group as fast as it goes."""
         return {name: min(options, key=_speed) for name, options in self.options.items()}
 
     def moves(self, state: State) -> Iterator[tuple[State, Totals]]:
+        """Every state that differs in one group, with what it uses."""
         for name, options in self.options.items():
             for option in options:
                 if option is not state[name]:
@@ -78,9 +79,21 @@ class _Search:
                 if then.over(limits) < now.over(limits) and then.in_time(limits)
             ]
             if not better:
-                return state
+                small = self.smallest(limits)
+                there = self.totals(small)
+                fits = there.over(limits) == 0 and there.in_time(limits)
+                return self.hastened(small, limits) if fits else state
             state, now = max(better, key=lambda move: _worth(now, move[1], limits))
         return self.hastened(state, limits)
+
+    def smallest(self, limits: Limits) -> State:
+        """Every group with the option that takes the least of the limits: where single moves lead nowhere."""
+
+        def share(option: Option) -> tuple[float, float]:
+            pairs = ((option.dsp, limits.dsp), (option.lut, limits.lut))
+            return sum(used / max(1, limit) for used, limit in pairs if limit is not None), option.cycles
+
+        return {name: min(options, key=share) for name, options in self.options.items()}
 
     def hastened(self, state: State, limits: Limits) -> State:
         """Less reuse where the limits leave room for it."""
@@ -96,10 +109,14 @@ class _Search:
             state, now = min(faster, key=lambda move: (_time(move[1]), move[1].dsp, move[1].lut))
 
 
-def _speed(option: Option) -> tuple[float, float, int, float, bool]:
-    latency = sum(fabric.latency_cycles for fabric in option.fabrics)
-    ii = max(fabric.ii for fabric in option.fabrics)
-    return latency, ii, option.dsp, option.lut, option.sparse_kernel
+def _speed(option: Option) -> tuple[float, float, bool, int, float]:
+    return (
+        option.cycles,
+        option.ii,
+        option.kernel is not None,
+        option.dsp,
+        option.lut,
+    )  # hls4ml's own where that is as fast
 
 
 def _time(totals: Totals) -> float:
@@ -111,68 +128,14 @@ def _worth(now: Totals, then: Totals, limits: Limits) -> float:
     return (now.over(limits) - then.over(limits)) / (max(0.0, _time(then) - _time(now)) + 0.5)
 
 
-def choose_within(
-    design: Design,
-    rules: MappingRules,
-    limits: Limits,
-    *,
-    device: Device | None = None,
-    fixed: Mapping[str, Fixed] | None = None,
-    kernels: Collection[str] = (),
-    origins: Mapping[str, str] | None = None,
-) -> DesignChoice:
-    """Strategy, reuse factor and kernel of every layer of `design` within the limits, as fast as they allow.
-
-    `fixed` holds what is settled, by layer; `kernels` names the layers that may have a sparse kernel; `origins` gives
-    the name that parts of one layer are set by. Raises ConfigError naming each limit that cannot be met, with the
-    least that was found.
-    """
-    fixed, origins = fixed or {}, origins or {}
-    device = device or device_of(design)[0]
-    search = _search(design, Pricer.of(design, rules, device), origins, fixed, kernels)
-    fastest = search.fastest()
-    in_time = search.totals(fastest).in_time(limits)
-    # Where nothing is fast enough, the other limits are still worth an answer.
-    relaxed = limits if in_time else replace(limits, latency_cycles=None, ii=None)
-    state = search.within(relaxed)
-    found = estimate_design(_assembled(design, state), rules, device)
-    aim = relaxed
-    for _ in range(_CORRECTIONS):
-        if (closer := _corrected(aim, found, relaxed)) == aim:
-            break
-        aim, state = closer, search.within(closer)
-        found = estimate_design(_assembled(design, state), rules, device)
-    _check(search, state, found, limits, relaxed)
-    layers = tuple(
-        _layer_choice(name, option, fastest[name], found, search.pricer, fixed.get(name))
-        for name, option in state.items()
-    )
-    return DesignChoice(limits, layers, found)
-
-
-def _corrected(aim: Limits, found: Estimate, limits: Limits) -> Limits:
-    """What to aim at where layers priced one by one were less than the design as a whole.
-
-    Strategies decide which neurons synthesis sees to be dead, and that is known of whole designs only.
-    """
-    fabric = found.fabric
-    used = {"dsp": found.dsp.high, "lut": fabric.lut, "latency_cycles": fabric.latency_cycles, "ii": fabric.ii}
-    changed = {}
-    for name, value in used.items():
-        limit, aimed = getattr(limits, name), getattr(aim, name)
-        count = value.value if isinstance(value, Expected) else value
-        if limit is not None and count is not None and count > limit:
-            changed[name] = max(0, aimed - (count - limit))
-    return replace(aim, **changed)
-
-
-def _search(
+def build_search(
     design: Design,
     pricer: Pricer,
     origins: Mapping[str, str],
     fixed: Mapping[str, Fixed],
     kernels: Collection[str],
-) -> _Search:
+) -> Search:
+    """The search for a design; raises ConfigError where nothing is open to a choice."""
     groups = groups_of(design, origins, pricer)
     options = {
         name: found
@@ -186,90 +149,5 @@ def _search(
     rest = [layer for layer in design if layer.name not in chosen]
     fabrics = [fabric for layer in rest if (fabric := pricer.fabric(layer)) is not None]
     costs = [cost.high for layer in rest if (cost := estimate_layer(layer, pricer.context).dsp) is not None]
-    lut = sum(pricer.model.expect("lut", fabric.structure) for fabric in fabrics)
-    return _Search(pricer, options, tuple(fabrics), sum(costs), lut)
-
-
-def _assembled(design: Design, state: State) -> Design:
-    built = {layer.name: layer for option in state.values() for layer in option.layers}
-    return replace(design, layers=tuple(built.get(layer.name, layer) for layer in design))
-
-
-def _check(search: _Search, state: State, found: Estimate, limits: Limits, relaxed: Limits) -> None:
-    """Raise ConfigError for what cannot be met, each with the least there is in the time that `relaxed` allows."""
-    misses = [*_hardware_misses(search, found, relaxed), *_time_misses(found, search.totals(search.fastest()), limits)]
-    unknown = [name for name in ("lut", "latency_cycles", "ii") if getattr(limits, name) is not None]
-    if unknown and found.fabric.lut is None:
-        misses.append(f"a limit on {', '.join(unknown)} cannot be held: {found.fabric.doubt or 'it is not estimated'}")
-    if misses:
-        totals = search.totals(state)
-        message = (
-            f"{'; '.join(misses)}. The nearest that was found has {totals.dsp} DSPs, {totals.lut:.0f} LUTs, "
-            f"a latency of {totals.latency_cycles:.0f} cycles and an interval of {totals.ii:.0f}"
-        )
-        raise ConfigError(message)
-
-
-def _hardware_misses(search: _Search, found: Estimate, limits: Limits) -> Iterator[str]:
-    lut = found.fabric.lut
-    if limits.dsp is not None and found.dsp.high > limits.dsp:
-        least = search.totals(search.within(replace(limits, dsp=0, lut=None))).dsp
-        yield _miss("DSPs", limits.dsp, found.dsp.high, least)
-    if limits.lut is not None and lut is not None and lut.value > limits.lut:
-        least = round(search.totals(search.within(replace(limits, dsp=None, lut=0))).lut)
-        yield _miss("LUTs", limits.lut, lut.value, least)
-
-
-def _time_misses(found: Estimate, fastest: Totals, limits: Limits) -> Iterator[str]:
-    cycles, interval = found.fabric.latency_cycles, found.fabric.ii
-    if limits.latency_cycles is not None and cycles is not None and cycles.value > limits.latency_cycles:
-        yield _miss("cycles of latency", limits.latency_cycles, cycles.value, round(fastest.latency_cycles))
-    if limits.ii is not None and interval is not None and interval.value > limits.ii:
-        yield _miss("cycles between two inputs", limits.ii, interval.value, round(fastest.ii))
-
-
-def _miss(what: str, limit: int, found: int, least: int) -> str:
-    if least > limit:
-        return f"the limit of {limit} {what} cannot be met: {least} are the least that was found, {least - limit} more"
-    return f"the limit of {limit} {what} cannot be met beside the others: {found} are left, {found - limit} more"
-
-
-def _layer_choice(
-    name: str, option: Option, fastest: Option, found: Estimate, pricer: Pricer, fixed: Fixed | None
-) -> LayerChoice:
-    names = {layer.name for layer in option.layers}
-    estimates = [layer for layer in found.layers if layer.name in names]
-    only = estimates[0] if len(estimates) == 1 else None
-    dsps = [layer.dsp for layer in estimates if layer.dsp is not None]
-    counts = [layer.multipliers for layer in estimates if layer.multipliers is not None]
-    adders = [lut for layer in option.layers if (lut := adder_lut(layer)) is not None]
-    model, regime = pricer.model, "all"
-    latency = sum(fabric.latency_cycles for fabric in option.fabrics)
-    interval = max(fabric.ii for fabric in option.fabrics)
-    return LayerChoice(
-        name=name,
-        strategy=option.strategy.value,
-        reuse_factor=option.reuse_factor,
-        sparse_kernel=option.sparse_kernel,
-        multipliers=sum(counts[1:], counts[0]) if counts else None,
-        dsp=sum(dsps[1:], dsps[0]) if dsps else None,
-        lut=only.fabric.lut if only else model.around("lut", regime, option.lut),
-        latency_cycles=only.fabric.latency_cycles if only else model.around("latency_cycles", regime, latency),
-        ii=only.fabric.ii if only else model.around("ii", regime, interval),
-        adder_lut=sum(adders) if len(adders) == len(option.layers) else None,
-        why=_why(option, fastest, fixed),
-    )
-
-
-def _why(option: Option, fastest: Option, fixed: Fixed | None) -> str:
-    settled = [] if fixed is None else [key for key in ("strategy", "reuse_factor") if getattr(fixed, key) is not None]
-    said = [f"{' and '.join(settled).replace('_', ' ')} as set"] if settled else []
-    if option is fastest:
-        return "; ".join([*said, "fastest"])
-    cycles = sum(f.latency_cycles for f in option.fabrics) - sum(f.latency_cycles for f in fastest.fabrics)
-    saved = []
-    if option.dsp != fastest.dsp:
-        saved.append(f"{fastest.dsp - option.dsp} DSPs")
-    if round(option.lut) != round(fastest.lut):
-        saved.append(f"{fastest.lut - option.lut:.0f} LUTs")
-    return "; ".join([*said, f"saves {' and '.join(saved) or 'nothing'} for {cycles:.0f} cycles"])
+    lut = sum(pricer.model.expect("lut", fabric.whole) for fabric in fabrics)
+    return Search(pricer, options, tuple(fabrics), sum(costs), lut)

@@ -43,6 +43,7 @@ def count_constants(
 
     `prices` are the LUTs of a multiplication by the bits of the constant's magnitude, the last for all wider ones.
 
+    Constants of up to `free_digits` signed digits are sums of shifts.
     `negates`: negative powers of two are computed on their own (they are where low bits of the product are cut; else
     their subtraction becomes part of the adder tree).
     """
@@ -60,7 +61,8 @@ def count_constants(
     sum_of_both = two & ~difference
     negation = (digits == 1) & (values < 0) & negates
     twice = sum_of_both & (values < 0)
-    operations = two.astype(np.float64) + negation + twice
+    more = np.where((digits > 2) & (digits <= free_digits), digits - 1, 0)
+    operations = two.astype(np.float64) + negation + twice + more
     hard = digits > free_digits
     bits = result + (difference.astype(np.int64))
     return ConstantProducts(

@@ -13,6 +13,7 @@ from fpgaprune.estimate.kernels.layers import (
 )
 from fpgaprune.estimate.kernels.plan import (
     FREE_DIGITS,
+    KernelForm,
     KernelNeeds,
     KernelPlan,
     KernelProduct,
@@ -25,6 +26,7 @@ __all__ = [
     "FREE_DIGITS",
     "RECURRENT",
     "KernelCounts",
+    "KernelForm",
     "KernelNeeds",
     "KernelPlan",
     "KernelProduct",

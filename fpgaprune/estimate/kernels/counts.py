@@ -9,7 +9,15 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.estimate.kernels.plan import KernelNeeds, KernelPlan, by_output, lane_bits, plan_kernel, signed_bits
+from fpgaprune.estimate.kernels.plan import (
+    KernelForm,
+    KernelNeeds,
+    KernelPlan,
+    by_output,
+    lane_bits,
+    plan_kernel,
+    signed_bits,
+)
 
 
 def kernel_attributes(plan: KernelPlan) -> dict[str, int | str | bool]:
@@ -60,8 +68,10 @@ class KernelCounts:
         """Multipliers at a reuse factor."""
         return ceil(self.bits.size / reuse_factor)
 
-    def attributes(self, reuse_factor: int) -> dict[str, int | str | bool]:
+    def attributes(self, reuse_factor: int, form: KernelForm = KernelForm.SLOTS) -> dict[str, int | str | bool]:
         """What `kernel_attributes` says of the plan at this reuse factor."""
+        if form is KernelForm.ADDERS:
+            return _attributes(0, 0, self.shifts + self.bits.size, ())
         multipliers = self.multipliers(reuse_factor)
         slots = ceil(self.bits.size / multipliers) if multipliers else 1
         widest = np.maximum.reduceat(self.bits, np.arange(0, self.bits.size, slots)) if multipliers else self.bits

@@ -7,6 +7,7 @@ once. What is left is spread over `ceil(multiplied / reuse_factor)` multipliers.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from math import ceil
 
 import numpy as np
@@ -15,6 +16,13 @@ from numpy.typing import NDArray
 from fpgaprune.csd import csd_digits
 
 FREE_DIGITS = 2  # codes of so many signed digits are wires or one adder
+
+
+class KernelForm(StrEnum):
+    """How a kernel computes the products that are no shifts or sums of two."""
+
+    SLOTS = "slots"  # by multipliers, each with one product per time slot
+    ADDERS = "adders"  # by shifts and adders, one adder per signed digit beyond the first: no multiplier at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +102,19 @@ class KernelPlan:
             yield from lane
 
 
-def plan_kernel(needs: KernelNeeds | NDArray[np.int64], reuse_factor: int, *, in_order: bool = False) -> KernelPlan:
+def plan_kernel(
+    needs: KernelNeeds | NDArray[np.int64],
+    reuse_factor: int,
+    *,
+    in_order: bool = False,
+    form: KernelForm = KernelForm.SLOTS,
+) -> KernelPlan:
     """The plan for what is needed, or for all of a matrix of codes (inputs, outputs)."""
     if not isinstance(needs, KernelNeeds):
         needs = KernelNeeds.of(needs)
     n_in, n_out, products = needs.n_in, needs.n_out, needs.products
+    if form is KernelForm.ADDERS:
+        return KernelPlan(n_in, n_out, reuse_factor, products, (), in_order=True)
     digits = csd_digits([product.code for product in products]) if products else np.zeros(0, dtype=np.int64)
     is_free = [n <= FREE_DIGITS or p.still is not None for p, n in zip(products, digits, strict=True)]
     free = tuple(p for p, alone in zip(products, is_free, strict=True) if alone)

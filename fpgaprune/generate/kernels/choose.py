@@ -11,6 +11,7 @@ from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.estimate.choose import adder_lut
 from fpgaprune.estimate.kernels import (
     RECURRENT,
+    KernelForm,
     KernelPlan,
     exact_sums,
     kernel_needs,
@@ -73,7 +74,9 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
     chosen: dict[str, ChosenKernel] = {}
     notes: list[str] = []
     for layer in design:
-        wish = SparseKernels.ALWAYS if layer.name in deepened else asked.get(layer.name, SparseKernels.NEVER)
+        wish = asked.get(layer.name, SparseKernels.NEVER)
+        if layer.name in deepened and wish is not SparseKernels.ADDERS:
+            wish = SparseKernels.ALWAYS
         if wish is SparseKernels.NEVER or layer.weight is None:
             continue
         origin = origins[layer.name]
@@ -88,7 +91,8 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
             _refuse(origin, wish, settings, why_not)
             notes.append(f"layer {layer.name}: hls4ml's own kernel, since {why_not}")
             continue
-        plans = tuple(_plan(layer, prefix, design) for prefix in kernel_prefixes(layer))
+        form = KernelForm.ADDERS if wish is SparseKernels.ADDERS else KernelForm.SLOTS
+        plans = tuple(_plan(layer, prefix, design, form) for prefix in kernel_prefixes(layer))
         bound = plain[layer.name]
         before = inf if bound is None else bound.high
         after = sum(plan.multipliers for plan in plans) * layer.parallelization_factor + _between_gates(layer)
@@ -132,7 +136,7 @@ def _note(layer: LayerSpec, after: int, before: float) -> str:
     said = f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}"
     if layer.strategy not in {None, Strategy.LATENCY}:
         said += f" with strategy {layer.strategy}, which it replaces"
-    adders = None if layer.kind in {LayerKind.BATCH_NORM, *RECURRENT} else adder_lut(layer)
+    adders = adder_lut(layer)
     return said if adders is None else f"{said} (distributed_arithmetic: none, for at most {adders} LUTs of adders)"
 
 
@@ -180,16 +184,16 @@ def _obstacle(layer: LayerSpec, design: Design) -> str | None:
 
 def _refuse(origin: str, asked: SparseKernels, settings: GenerateSettings, why: str) -> None:
     named: LayerSettings | None = settings.layers.get(origin)
-    if asked is SparseKernels.ALWAYS and named is not None and named.sparse_kernels is not None:
+    if asked in {SparseKernels.ALWAYS, SparseKernels.ADDERS} and named is not None and named.sparse_kernels is not None:
         message = f"layer {origin!r} cannot have a sparse kernel: {why}"
         raise ConfigError(message)
 
 
-def _plan(layer: LayerSpec, prefix: str, design: Design) -> KernelPlan:
+def _plan(layer: LayerSpec, prefix: str, design: Design, form: KernelForm) -> KernelPlan:
     sums = layer.accumulator_precision
     in_order = layer.kind is not LayerKind.BATCH_NORM and sums is not None and sums.overflow is not Overflow.WRAP
     needs = kernel_needs(layer, design, f"{prefix}weight")
-    return plan_kernel(needs, kernel_reuse_factor(layer, prefix), in_order=in_order)
+    return plan_kernel(needs, kernel_reuse_factor(layer, prefix), in_order=in_order, form=form)
 
 
 def _between_gates(layer: LayerSpec) -> int:

@@ -96,13 +96,19 @@ def _counts(plan: KernelPlan) -> str:
 
 
 def _at_once(plan: KernelPlan, fraction: int) -> Iterator[str]:
+    multiplied = {product for lane in plan.lanes for product in lane}
     ordered = sorted(plan.products(), key=lambda product: product.input)
-    lines = [f"{{ const accum_t p = {_value(p, fraction)}; {_adds(p, 'acc', 'p')} }}" for p in ordered]
+    values = (_multiplied(p, fraction) if p in multiplied else _shifted(p, fraction) for p in ordered)
+    lines = [f"{{ {value} {_adds(p, 'acc', 'p')} }}" for p, value in zip(ordered, values, strict=True)]
+    widest = max((signed_bits(p.code) for p in plan.free if _is_long(p)), default=0)
+    if widest:
+        # One type for all sums of shifts: compilers take long over a type for every partial sum.
+        yield f"    typedef typename sparse::exact<data_T, {widest}, {-fraction}>::type product_t;"
     yield from _pieces("products", "const data_T x[n_in], accum_t acc[n_out]", "x, acc", lines)
 
 
 def _slots(plan: KernelPlan, fraction: int) -> Iterator[str]:
-    lines = [f"{{ const accum_t p = {_value(p, fraction)}; {_adds(p, 'acc', 'p')} }}" for p in plan.free]
+    lines = [f"{{ {_shifted(p, fraction)} {_adds(p, 'acc', 'p')} }}" for p in plan.free]
     yield from _pieces("shifts", "const data_T x[n_in], accum_t acc[n_out]", "x, acc", lines)
     for number, lane in enumerate(plan.lanes):
         outputs = sorted({output for product in lane for output in product.outputs})
@@ -139,7 +145,7 @@ def _slots_in_order(plan: KernelPlan, fraction: int) -> Iterator[str]:
         if product in place:
             lines.append(_adds(product, "acc", f"store[{place[product]}]"))
         else:
-            lines.append(f"{{ const accum_t p = {_value(product, fraction)}; {_adds(product, 'acc', 'p')} }}")
+            lines.append(f"{{ {_shifted(product, fraction)} {_adds(product, 'acc', 'p')} }}")
     arguments = "const data_T x[n_in], const accum_t store[stored], accum_t acc[n_out]"
     yield from _pieces("products", arguments, "x, store, acc", lines)
 
@@ -183,19 +189,32 @@ def _adds(product: KernelProduct, target: str, value: str) -> str:
     return " ".join(f"add({target}[{output}], {value});" for output in product.outputs)
 
 
-def _value(product: KernelProduct, fraction: int) -> str:
-    """The product as an expression: shifts where two do, else a multiplication."""
-    terms = csd_terms(product.code)
+def _multiplied(product: KernelProduct, fraction: int) -> str:
+    """The product p as a multiplication."""
     bits = signed_bits(product.code)
+    return f"const accum_t p = times<accum_t, {-fraction}, {bits}>(x[{product.input}], {product.code});"
+
+
+def _shifted(product: KernelProduct, fraction: int) -> str:
+    """The product p as a sum of shifts, or as one of two constants where its input never changes."""
     if product.still is not None:
-        return f"times<accum_t, {-fraction}, {bits}>(still<data_T>({product.input}, {product.still}), {product.code})"
+        bits, held = signed_bits(product.code), f"still<data_T>({product.input}, {product.still})"
+        return f"const accum_t p = times<accum_t, {-fraction}, {bits}>({held}, {product.code});"
     x = f"x[{product.input}]"
-    if len(terms) > FREE_DIGITS:
-        return f"times<accum_t, {-fraction}, {bits}>({x}, {product.code})"
-    positive_first = sorted(terms, reverse=True)
+    positive_first = sorted(csd_terms(product.code), reverse=True)
+    if _is_long(product):
+        terms = [(" -= ", " += ")[sign > 0] + f"power<{shift - fraction}>({x});" for sign, shift in positive_first]
+        first = terms[0].replace(" += ", " = ") if positive_first[0][0] > 0 else f" = 0; s{terms[0]}"
+        sums = " ".join(f"s{term}" for term in terms[1:])
+        return f"product_t s{first} {sums} const accum_t p = s;"
     signs = {1: (" + ", ""), -1: (" - ", "-")}
     parts = [
         signs[sign][int(number == 0)] + f"power<{shift - fraction}>({x})"
         for number, (sign, shift) in enumerate(positive_first)
     ]
-    return "".join(parts)
+    return f"const accum_t p = {''.join(parts)};"
+
+
+def _is_long(product: KernelProduct) -> bool:
+    """Whether a product without a multiplier is a sum of more shifts than one expression holds."""
+    return product.still is None and len(csd_terms(product.code)) > FREE_DIGITS

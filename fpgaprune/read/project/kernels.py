@@ -14,7 +14,7 @@ from fpgaprune.read.project.folder import ProjectFolder
 _NAME = re.compile(r"sparse_\w+")
 _TIMES = re.compile(r"times<accum_t, -?\d+, \d+>\(x\[(?P<input>\d+)\], (?P<code>-?\d+)\)")
 _STILL = re.compile(r"times<accum_t, -?\d+, \d+>\(still<data_T>\((?P<input>\d+), (?P<still>-?\d+)\), (?P<code>-?\d+)\)")
-_POWER = re.compile(r"(?P<sign>-?)\s*power<(?P<exponent>-?\d+)>\(x\[(?P<input>\d+)\]\)")
+_POWER = re.compile(r"(?P<sign>-?)=?\s*power<(?P<exponent>-?\d+)>\(x\[(?P<input>\d+)\]\)")
 _LANE = re.compile(r"static void multiplier_\d+\(")
 _CASE = re.compile(r"case \d+: a = x\[(?P<input>\d+)\]; w = (?P<code>-?\d+);(?P<rest>.*)")
 _OUTPUTS = re.compile(r"add\(acc\[(\d+)\]")
