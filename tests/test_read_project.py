@@ -303,6 +303,23 @@ def test_other_backends_are_refused(tmp_path: Path, backend: str) -> None:
         read_project(write(tmp_path, written))
 
 
+@pytest.mark.parametrize(
+    ("settings", "directive", "backend"),
+    [
+        ("Vitis", "", "Vitis"),
+        ("Vivado", "", "Vivado"),
+        ("Vivado", "config_op mul -impl fabric\n", "Vitis"),
+        ("Vivado", "config_array_partition -maximum_size 4096\n", "Vivado"),
+    ],
+)
+def test_scripts_of_old_versions_call_vitis_hls_vivado(
+    tmp_path: Path, settings: str, directive: str, backend: str
+) -> None:
+    script = TCL.replace('"vitis"', '"vivado"') + directive
+    written = {**files(tcl=script), "hls4ml_config.yml": f"Backend: {settings}"}
+    assert read_project(write(tmp_path, written)).target.backend == backend
+
+
 def _numbers() -> st.SearchStrategy[str]:
     leaf = st.integers(0, 99).map(str) | st.sampled_from(["seven", "config2::seven"])
 

@@ -17,6 +17,8 @@ _SET = re.compile(r"^\s*set\s+(\w+)\s+\"?([^\"\n]*?)\"?\s*$", re.MULTILINE)
 _TOP = re.compile(r"^\s*set_top\s+(\S+)", re.MULTILINE)
 _PART = re.compile(r"^\s*set_part\s+\{?([\w-]+)\}?", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*create_clock\s+.*?-period\s+([\d.]+)", re.MULTILINE)
+# A command of Vitis HLS (UG1399) that Vivado HLS does not know (UG902).
+_ONLY_VITIS = re.compile(r"^[ \t]*config_op\s", re.MULTILINE)
 _CONFIG = re.compile(r"^[ \t]*(config_\w+[^\n;#]*)", re.MULTILINE)
 
 
@@ -73,9 +75,12 @@ def _settings(folder: ProjectFolder) -> Mapping[str, Any]:
 def _backend(from_script: str | None, from_settings: object, scripts: str) -> str | None:
     if isinstance(from_settings, str) and from_settings.lower() not in BACKENDS:
         raise ProjectError(_foreign(from_settings))
+    if from_script is not None and from_script.lower() not in BACKENDS:
+        raise ProjectError(_foreign(from_script))
+    vitis = str(from_settings).lower() == "vitis" or _ONLY_VITIS.search(scripts)
+    if from_script is not None and from_script.lower() == "vivado" and vitis:
+        return "Vitis"  # versions of hls4ml before 1.0 write `set backend "vivado"` for both
     if from_script is not None:
-        if from_script.lower() not in BACKENDS:
-            raise ProjectError(_foreign(from_script))
         return BACKENDS[from_script.lower()]
     if isinstance(from_settings, str):
         return BACKENDS[from_settings.lower()]
