@@ -1,6 +1,7 @@
 """Reading a generated project back from its text: small projects written here, no framework."""
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -301,6 +302,34 @@ def test_other_backends_are_refused(tmp_path: Path, backend: str) -> None:
     written = {**files(tcl=""), "hls4ml_config.yml": f"Backend: {backend}"}
     with pytest.raises(ProjectError, match=f"backend {backend}; fpgaprune reads those of Vivado, Vitis"):
         read_project(write(tmp_path, written))
+
+
+def test_a_folder_beside_the_project_is_refused_with_the_one_to_name(tmp_path: Path) -> None:
+    project = write(tmp_path / "work" / "net", files())
+    for wrong in (project / "firmware", project.parent, tmp_path):
+        with pytest.raises(ProjectError, match=f"{re.escape(str(project))} has one: name that"):
+            read_project(wrong)
+
+
+def test_weights_that_have_no_file_are_named(tmp_path: Path) -> None:
+    project = write(tmp_path, files())
+    for name in ("w2", "b2"):
+        (project / f"firmware/weights/{name}.h").unlink()
+    with pytest.raises(ProjectError, match=r"w2, b2.*has a file NAME.h or NAME.txt in firmware/weights"):
+        read_project(project)
+
+
+def test_variables_of_scripts_may_have_any_name(tmp_path: Path) -> None:
+    script = """
+set fpga "xcu250-figd2104-2L-e"
+set period 4
+set_top net
+open_solution "solution1"
+set_part ${fpga}
+create_clock -period ${period}ns -name default
+"""
+    target = read_project(write(tmp_path, files(tcl="", build=script))).target
+    assert (target.backend, target.part, target.clock_ns) == ("Vivado", "xcu250-figd2104-2L-e", 4.0)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from fpgaprune.read.project.folder import ProjectFolder
 BACKENDS: Mapping[str, str] = {"vivado": "Vivado", "vitis": "Vitis", "vivadoaccelerator": "VivadoAccelerator"}
 _SCRIPTS = ("project.tcl", "build_prj.tcl", "build_opt.tcl")
 _SET = re.compile(r"^\s*set\s+(\w+)\s+\"?([^\"\n]*?)\"?\s*$", re.MULTILINE)
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _TOP = re.compile(r"^\s*set_top\s+(\S+)", re.MULTILINE)
 _PART = re.compile(r"^\s*set_part\s+\{?([\w-]+)\}?", re.MULTILINE)
-_CLOCK = re.compile(r"^\s*create_clock\s+.*?-period\s+([\d.]+)", re.MULTILINE)
+_CLOCK = re.compile(r"^\s*create_clock\s+.*?-period\s+\"?([\d.]+)", re.MULTILINE)
 # A command of Vitis HLS (UG1399) that Vivado HLS does not know (UG902).
 _ONLY_VITIS = re.compile(r"^[ \t]*config_op\s", re.MULTILINE)
 _CONFIG = re.compile(r"^[ \t]*(config_\w+[^\n;#]*)", re.MULTILINE)
@@ -52,6 +53,7 @@ def read_target(folder: ProjectFolder) -> ProjectTarget:
     scripts = {name: folder.text(name) for name in _SCRIPTS if folder.has(name)}
     joined = "\n".join(scripts.values())
     variables = dict(_SET.findall(joined))
+    joined = _VARIABLE.sub(lambda found: variables.get(found[1] or found[2], found[0]), joined)
     settings = _settings(folder)
     backend = _backend(variables.get("backend"), settings.get("Backend"), joined)
     part = _literal(variables.get("part"), _PART.search(joined), settings.get("Part") or settings.get("XilinxPart"))
