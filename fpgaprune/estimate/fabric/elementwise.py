@@ -90,7 +90,8 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     if context.rules.tool == "vitis_hls":
         ports = values
     structure = Structure(
-        softmax_values=values * _softmax_share(layer, values, streams=context.streams),
+        softmax_values=values
+        * _softmax_share(layer, values, slow=context.streams and context.rules.tool == "vivado_hls"),
         bram_18k=float(ports * memory_bram(size, width)),
     )
     if context.pricing.implementation == "fabric":
@@ -112,14 +113,17 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     return LayerFabric(structure, total, total, fifos(layer, output, context), values if selectors else 0)
 
 
-def _softmax_share(layer: LayerSpec, values: int, *, streams: bool) -> float:
+def _softmax_share(layer: LayerSpec, values: int, *, slow: bool) -> float:
     """LUTs of a value against those of a `stable` one in a parallel design: its comparisons, subtraction and index.
 
-    130 there, 260 in a stream; 16 without the largest value subtracted; pairs of all values in the oldest one.
+    130 there, 260 in a stream of Vivado HLS (`slow`); 16 without the largest value subtracted; pairs of all values in
+    the oldest one.
     """
     if layer.operation == "legacy":
         return float(values)
-    return (1.8 if streams else 1.0) if layer.operation == "stable" else 0.12 if not streams else 1.0
+    if layer.operation == "stable":
+        return 1.8 if slow else 1.0
+    return 1.0 if slow else 0.12
 
 
 def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
