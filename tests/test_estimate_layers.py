@@ -53,6 +53,24 @@ def test_positions_in_parallel_have_a_product_each() -> None:
     assert dsp(stream) == 9
 
 
+@pytest.mark.parametrize(
+    ("own", "clock_ns", "interval"),
+    [
+        (False, 4.0, 6 + 1 + 3),  # a position a cycle
+        (True, 4.0, 6 * 3 + 3),  # the function takes one clock edge for the product and two for the window
+        (True, 50.0, 6 + 3),  # all in one cycle
+    ],
+)
+def test_a_window_in_a_function_takes_a_position_when_it_has_returned(
+    own: bool, clock_ns: float, interval: int
+) -> None:
+    """Six padded positions."""
+    layer = convolution(KERNEL, attributes={"window_function": True} if own else {})
+    found = alone(layer, VITIS, io_type="io_stream", clock_ns=clock_ns).fabric
+    assert found.ii is not None
+    assert found.ii.value == interval
+
+
 def test_a_limit_written_for_one_position_bounds_the_others() -> None:
     layer = alone(convolution(KERNEL, parallelization_factor=2, multiplier_limit=6, reuse_factor=2))
     assert dsp(layer) == {"low": 6, "high": 12}

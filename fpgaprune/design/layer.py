@@ -175,8 +175,9 @@ class LayerSpec:
     them share); softmax: `slices` of `slice_size` values each, `inner` values apart where that is not 1,
     `exp_scale`, and the types that address its tables, `inp_norm_precision` (distance to the maximum) and
     `inv_inp_precision` (sum); average pooling: `count_pad` where padding is counted; concatenate: `axis`; transpose:
-    `permutation`; depthwise convolution: `depth_multiplier`; any layer with weights: `store_weights_in_bram` where it
-    is true.
+    `permutation`; depthwise convolution: `depth_multiplier`; convolution in a stream by hls4ml 1.0 or later:
+    `window_function` (true: window and product are a function of their own, which keeps the window between calls);
+    any layer with weights: `store_weights_in_bram` where it is true.
 
     A layer with a sparse kernel of our own: `sparse_kernel` (true), and per position `kernel_multipliers`,
     `kernel_products` (that need one), `kernel_shifts` (that need none), `kernel_bits` ("12x7 3x8": twelve multipliers
