@@ -71,6 +71,18 @@ def test_a_window_in_a_function_takes_a_position_when_it_has_returned(
     assert found.ii.value == interval
 
 
+@pytest.mark.parametrize(("reuse_factor", "expected"), [(1, 120), (2, {"low": 60, "high": 120})])
+def test_einsum_multiplies_as_often_as_its_axes_say(reuse_factor: int, expected: object) -> None:
+    facts = {"attributes": {"products": 120}, "accumulator_precision": WIDE, "reuse_factor": reuse_factor}
+    layer = LayerSpec("e", LayerKind.MERGE, ("in", "in"), (40,), (30,), WIDE, WIDE, operation="einsum", **facts)
+    found = alone(layer)
+    assert (dsp(found), found.products) == (expected, 120)
+    assert found.extrapolated
+    assert found.fabric.lut is not None
+    # 90 additions of 16 bits: four products to each of 30 sums.
+    assert found.fabric.lut.value >= 90 * 16
+
+
 def test_a_limit_written_for_one_position_bounds_the_others() -> None:
     layer = alone(convolution(KERNEL, parallelization_factor=2, multiplier_limit=6, reuse_factor=2))
     assert dsp(layer) == {"low": 6, "high": 12}

@@ -319,6 +319,33 @@ def test_weights_that_have_no_file_are_named(tmp_path: Path) -> None:
         read_project(project)
 
 
+EINSUM = """
+struct config3 {
+    typedef ap_fixed<20,10> accum_t;
+    static const unsigned n_free0 = 2;
+    static const unsigned n_free1 = 3;
+    static const unsigned n_contract = 4;
+    static const unsigned n_inplace = 5;
+    static const unsigned strategy = nnet::latency;
+    static const unsigned reuse_factor = 2;
+    static const unsigned multiplier_limit = 60;
+};
+"""
+
+
+def test_einsum_multiplies_data_by_data(tmp_path: Path) -> None:
+    top = """
+void net(input_t x[40], input_t y[60], result_t layer3_out[30]) {
+    nnet::einsum<input_t, input_t, result_t, config3>(x, y, layer3_out); // e
+}
+"""
+    found = files(top=top)
+    found["firmware/parameters.h"] += EINSUM
+    layer = read_project(write(tmp_path, found))["e"]
+    assert (layer.kind, layer.operation, layer.attributes["products"]) == (LayerKind.MERGE, "einsum", 120)
+    assert (layer.input_shape, layer.output_shape, layer.reuse_factor) == ((40,), (30,), 2)
+
+
 def test_variables_of_scripts_may_have_any_name(tmp_path: Path) -> None:
     script = """
 set fpga "xcu250-figd2104-2L-e"

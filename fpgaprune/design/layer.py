@@ -41,6 +41,10 @@ class LayerKind(StrEnum):
     OTHER = "other"
 
 
+# Merges that multiply and sum, where others combine element by element.
+CONTRACTIONS = frozenset({"dot", "einsum"})
+
+
 class Strategy(StrEnum):
     """hls4ml's implementation of a matrix product."""
 
@@ -146,9 +150,10 @@ class LayerSpec:
     `hard_tanh`, `softplus`, `softsign`, `binary_tanh`, `ternary_tanh`, `linear` (a change of type), and
     `normalize_binary_tanh`, `normalize_ternary_tanh` (comparisons with constants, no multiplication);
     SOFTMAX: `stable`, `latency`, `legacy`, `argmax`; MERGE: `add`, `subtract`, `multiply`, `average`, `maximum`,
-    `minimum`, `dot` (input_size products of data by data, summed); POOLING, GLOBAL_POOLING: `max`, `average`;
-    CONV1D, CONV2D: `pointwise` or None; UPSAMPLING: `nearest`, `bilinear`; RESHAPE: `transpose`, `clone`, `repack`,
-    `broadcast`, `cropping`; OTHER: the name of hls4ml's function. None where the kind says all.
+    `minimum`, `dot` (input_size products of data by data, summed), `einsum` (attribute `products` of them); POOLING,
+    GLOBAL_POOLING: `max`, `average`; CONV1D, CONV2D: `pointwise` or None; UPSAMPLING: `nearest`, `bilinear`; RESHAPE:
+    `transpose`, `clone`, `repack`, `broadcast`, `cropping`; OTHER: the name of hls4ml's function. None where the kind
+    says all.
 
     `parameters`, by kind: "weight" and "bias" for dense, convolution and batch normalization (there the scale);
     recurrent layers add "recurrent_weight" and "recurrent_bias", bidirectional ones also the four with the prefix

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import ceil, prod
 
-from fpgaprune.design import LayerSpec, Strategy
+from fpgaprune.design import CONTRACTIONS, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut, selector_lut
 from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
@@ -170,7 +170,27 @@ def describe_merge(layer: LayerSpec, context: Context, clock: Clock) -> LayerFab
         return None
     output = layer.output_precision or data
     values = side_by_side(layer, context)
+    if layer.operation == "multiply" or layer.operation in CONTRACTIONS:
+        return _multiplied(layer, context, clock, data, values)
     each = output.width if layer.operation in {"add", "subtract", "average"} else compare_lut(data.width) + data.width
     structure = Structure(activation_lut=float(values * each))
     edges = clock.edges(1, multiplies=False)
+    return passing(layer, context, structure, output, edges=edges, held=float(values * output.width))
+
+
+def _multiplied(layer: LayerSpec, context: Context, clock: Clock, data: FixedPoint, values: int) -> LayerFabric | None:
+    """Products of data by data, and their sums where there are more of them than values."""
+    other = context.input_type(layer, 1)
+    if other is None:
+        return None
+    output = layer.output_precision or data
+    total = layer.accumulator_precision or output
+    contracts = layer.operation in CONTRACTIONS
+    products = int(layer.attributes.get("products", prod(layer.input_shape))) if contracts else values
+    in_dsp = context.pricing.dsp(data.width, other.width) > 0
+    price = 0.0 if in_dsp else fabric_multiplier_lut(data.width, other.width)
+    multipliers = ceil(products / context.reuse_factor(layer)) if contracts else products
+    sums = max(0, products - values)
+    structure = Structure(multiplier_lut=multipliers * price, adder_lut=clock.adders.lut(sums * total.width, sums))
+    edges = clock.edges(levels_for(ceil(products / max(1, values))), multiplies=True)
     return passing(layer, context, structure, output, edges=edges, held=float(values * output.width))
