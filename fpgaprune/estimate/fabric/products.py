@@ -107,7 +107,7 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
         sharing_lut=copies * 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0,
         input_bits=copies * product.codes.shape[0] * data.width,
         pipeline_bits=copies * pipeline if product.reuse_factor == 1 else 0.0,
-        shared_pipeline_bits=copies * max(pipeline, waiting * (turns > 2)) if product.reuse_factor > 1 else 0.0,
+        shared_pipeline_bits=copies * _shared(pipeline, waiting, turns) if product.reuse_factor > 1 else 0.0,
         multiplier_ff=copies * shared * _multiplier_ff(data.width, weight.precision.width, pricing, clock),
         delayed_bits=copies * delayed,
         repeated_bits=copies * delayed / product.reuse_factor,
@@ -146,6 +146,15 @@ def _registers(
         else:
             held += min(waiting, trees.live_bits[0]) if level == 0 else trees.live_bits[min(level, trees.levels)]
     return held, 0.0
+
+
+def _shared(pipeline: float, waiting: float, turns: int) -> float:
+    """Bits in registers where multipliers serve `turns` products each.
+
+    From three turns on all products wait for the last one. Of two, a product waits where the other of its sum comes in
+    the second turn: every fourth.
+    """
+    return pipeline + waiting / 4 if turns == 2 else max(pipeline, waiting * (turns > 2))
 
 
 def _bias_widths(bias: Parameter | None, accumulator: FixedPoint) -> NDArray[np.int64] | None:
