@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
-from fpgaprune.device import Device
+from fpgaprune.device import Device, find_device
 from fpgaprune.estimate.choose.builds import (
     CHOSEN,
     DEPTHWISE,
@@ -23,12 +23,18 @@ from fpgaprune.estimate.kernels import (
     RECURRENT,
     KernelCounts,
     KernelForm,
+    has_lanes,
     kernel_matrix,
     kernel_needs,
     kernel_prefixes,
+    kernel_reuse_factor,
+    sums_in_order,
 )
 from fpgaprune.estimate.network import build_estimate_context, estimate_layer
 from fpgaprune.estimate.rules import MappingRules
+
+_OFFERED = (KernelForm.SLOTS, KernelForm.ADDERS)  # slots are lanes where those cost less
+_USUAL_PART = "xcvu13p-flga2577-2-e"  # whose LUTs and DSPs count where those of the device are not known
 
 
 @dataclass(frozen=True)
@@ -85,13 +91,16 @@ class Pricer:
     context: Context
     clock: Clock
     model: FabricModel
+    lut_per_dsp: float
     kernels: dict[str, dict[str, KernelCounts]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, design: Design, rules: MappingRules, device: Device) -> "Pricer":
         """The prices of a design."""
         clock = build_clock(rules.tool, rules.version, device, design.target.clock_ns)
-        return cls(design, build_estimate_context(design, rules, device), clock, load_model())
+        has = device.available if device.available.lut and device.available.dsp else find_device(_USUAL_PART).available
+        context = build_estimate_context(design, rules, device)
+        return cls(design, context, clock, load_model(), (has.lut or 0) / (has.dsp or 1))
 
     def priced(self, option: Option) -> Option | None:
         """The option with its prices; None where a layer of it cannot be priced."""
@@ -109,12 +118,34 @@ class Pricer:
         """Structure and timing of a layer."""
         return describe_layer(layer, self.context, self.clock)
 
-    def kernel(self, layer: LayerSpec, reuse_factor: int, form: KernelForm) -> LayerSpec:
-        """The layer with a sparse kernel."""
+    def kernel(self, layer: LayerSpec, form: KernelForm) -> LayerSpec:
+        """The layer with a sparse kernel at its reuse factor; slots become lanes where those cost less."""
+        return self._with(layer, self.forms(layer) if form is KernelForm.SLOTS else form)
+
+    def forms(self, layer: LayerSpec) -> KernelForm:
+        """Slots or lanes for multipliers that take turns, whichever takes the smaller part of the device.
+
+        Slots need the fewest multipliers; lanes share what selects their inputs, and add to one output each.
+        """
+        if layer.kind in DEPTHWISE or layer.kind is LayerKind.BATCH_NORM:
+            return KernelForm.SLOTS
+        for prefix, counts in self.counts(layer).items():
+            turns = kernel_reuse_factor(layer, prefix)
+            if not counts.bits.size or not has_lanes(counts.needs.n_in, turns, in_order=sums_in_order(layer)):
+                return KernelForm.SLOTS
+        slots, lanes = (self.area(self._with(layer, form)) for form in (KernelForm.SLOTS, KernelForm.LANES))
+        return KernelForm.LANES if slots is not None and lanes is not None and lanes < slots else KernelForm.SLOTS
+
+    def area(self, layer: LayerSpec) -> float | None:
+        """LUTs of a layer, with each DSP for as many as there are LUTs for a DSP of the device."""
+        found = self.priced(Option(layer.strategy or Strategy.LATENCY, 1, 1, None, (layer,)))
+        return None if found is None else found.lut + found.dsp * self.lut_per_dsp
+
+    def _with(self, layer: LayerSpec, form: KernelForm) -> LayerSpec:
         facts = {
             f"{prefix}{name}": value
             for prefix, counts in self.counts(layer).items()
-            for name, value in counts.attributes(reuse_factor, form).items()
+            for name, value in counts.attributes(kernel_reuse_factor(layer, prefix), form).items()
         }
         return replace(layer, attributes={**layer.attributes, **facts})
 
@@ -150,7 +181,7 @@ def options_of(
                 if form is KernelForm.SLOTS and fixed.allows(None) and not any(map(pricer.gains, layers)):
                     continue
                 if form is not None:
-                    layers = tuple(pricer.kernel(layer, reuse_factor, form) for layer in layers)
+                    layers = tuple(pricer.kernel(layer, form) for layer in layers)
                 option = pricer.priced(Option(strategy, reuse_factor, positions, form, layers))
                 if option is not None:
                     found.append(option)
@@ -193,7 +224,7 @@ def _ways(
         if fixed.strategy is None and not parallel_depthwise and not scales:
             yield Strategy.RESOURCE, None
     if able and fixed.strategy in {None, Strategy.LATENCY}:
-        yield from ((Strategy.LATENCY, form) for form in KernelForm if fixed.allows(form))
+        yield from ((Strategy.LATENCY, form) for form in _OFFERED if fixed.allows(form))
 
 
 def adder_lut(layer: LayerSpec) -> int | None:

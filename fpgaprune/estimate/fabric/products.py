@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Encoding, Parameter, Strategy
 from fpgaprune.estimate.fabric.constants import count_constants
+from fpgaprune.estimate.fabric.kernels import KernelTurns
 from fpgaprune.estimate.fabric.prices import (
     dsp_multiplier_lut,
     fabric_multiplier_lut,
@@ -19,7 +20,7 @@ from fpgaprune.estimate.fabric.schedule import Clock, levels_of
 from fpgaprune.estimate.fabric.structure import Structure
 from fpgaprune.estimate.fabric.trees import Trees, grow_trees, operand_widths
 from fpgaprune.estimate.pricing import Pricing
-from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
+from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint, Overflow
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class MatrixProduct:
     folds: bool  # whether synthesis sees the constants
     copies: int = 1
     adders: bool = False  # every product is a sum of shifts in the text itself
+    turns: KernelTurns | None = None  # of a kernel of ours whose multipliers take turns
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,18 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     distinct_bits = max(0.0, constants.bits - dropped * constants.products)
     waiting = min(distinct_bits, trees.live_bits[0])
     pipeline, delayed = _registers(product, trees, clock, waiting, edges=base, chained=chained, multiplies=multiplies)
-    adder_bits = trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits
+    adders = clock.adders.lut(trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits, trees.count)
+    sharing = 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0
+    if product.turns is not None:
+        sharing = product.turns.selection_lut(data.width)
+        if accumulator.overflow is Overflow.WRAP:  # else the products wait for one another, and are added at the end
+            adders = product.turns.adder_lut(accumulator.width, int(np.count_nonzero(product.codes.any(axis=0))))
+        edges, turns = base + product.turns.slots, product.turns.slots
     structure = Structure(
-        adder_lut=copies * clock.adders.lut(adder_bits, trees.count),
+        adder_lut=copies * adders,
         shift_lut=copies * clock.adders.shift_lut(constants.shift_bits, constants.shift_adds),
         multiplier_lut=copies * constants.multiplier_lut * (shared / wanted if wanted else 1.0),
-        sharing_lut=copies * 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0,
+        sharing_lut=copies * sharing,
         input_bits=copies * product.codes.shape[0] * data.width,
         pipeline_bits=copies * pipeline if product.reuse_factor == 1 else 0.0,
         shared_pipeline_bits=copies * max(pipeline, waiting * (turns > 2)) if product.reuse_factor > 1 else 0.0,
