@@ -138,8 +138,13 @@ class Pricer:
 
     def area(self, layer: LayerSpec) -> float | None:
         """LUTs of a layer, with each DSP for as many as there are LUTs for a DSP of the device."""
+        found = self.cost(layer)
+        return None if found is None else found[1] + found[0] * self.lut_per_dsp
+
+    def cost(self, layer: LayerSpec) -> tuple[int, float] | None:
+        """DSPs at most and LUTs expected of a layer; None where one is not known."""
         found = self.priced(Option(layer.strategy or Strategy.LATENCY, 1, 1, None, (layer,)))
-        return None if found is None else found.lut + found.dsp * self.lut_per_dsp
+        return None if found is None else (found.dsp, found.lut)
 
     def _with(self, layer: LayerSpec, form: KernelForm) -> LayerSpec:
         facts = {
