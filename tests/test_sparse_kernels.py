@@ -25,6 +25,7 @@ from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseK
 from fpgaprune.read.project import read_project
 from fpgaprune.read.project.folder import ProjectFolder
 from fpgaprune.read.project.kernels import kernel_codes, read_kernel
+from fpgaprune.render.design import design_sheet
 from tests.generate_models import loaded
 
 CODES = arrays(np.int64, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.integers(-90, 90))
@@ -193,6 +194,9 @@ def test_weights_that_are_zero_in_lanes_come_from_tables(tmp_path: Path, backend
         assert written[name].attributes["kernel_multipliers"] == int(lanes.any(axis=1).sum())
         assert estimated[name].multipliers is not None
         assert estimated[name].multipliers.high == int(lanes.any(axis=1).sum())
+    (told,) = [line for line in design_sheet(written).footnotes if line.startswith("sparse kernels")]
+    assert "fc has" in told
+    assert "weights in tables" in told
     header = next(path for path in (tmp_path / "ours/firmware/kernels").iterdir() if "Layer fc" in path.read_text())
     text = header.read_text()
     table = text.split("w[slots] = {", 1)[1].split("}", 1)[0]
