@@ -53,7 +53,7 @@ def measure(folder: Path, status: Mapping[str, str] | None = None) -> Accuracy:
             meta = _meta(path)
             design, estimate, report = _read(path, meta)
             matches = match_modules(design, report)
-            doubt = _doubt(known.get(path.name, "ok"), design, report, matches)
+            doubt = doubt_of(known.get(path.name, "ok"), design, report, matches)
             found = [] if doubt else list(_layers(path.name, design, estimate, matches, str(meta["tool"])))
         except FpgapruneError as error:
             projects.append(_broken(path, known, str(error)))
@@ -87,7 +87,7 @@ def _read(path: Path, meta: Mapping[str, Any]) -> tuple[Design, Estimate, Synthe
     return design, estimate_design(design, rules, find_device(str(meta["part"]))), report
 
 
-def _doubt(status: str, design: Design, report: SynthesisReport, matches: Mapping[str, Match]) -> str | None:
+def doubt_of(status: str, design: Design, report: SynthesisReport, matches: Mapping[str, Match]) -> str | None:
     """Why the report cannot be held against the estimate; None where it can."""
     if status != "ok":
         return f"STATUS.json: {status}"

@@ -1,7 +1,8 @@
 """Fit what a unit of structure costs, and the ranges, to the reports of a folder of projects.
 
 Prices start from the laws of single operators (`PRIORS`) and move from there only as far as the reports ask for:
-the sum of squared relative errors, each repository and each design counting once, plus `STIFFNESS` times the squared
+the sum of squared symmetric errors (beyond `_USUAL`, of absolute ones: Huber's loss, so that no single odd report
+rules all prices), each repository and each design counting once, plus `STIFFNESS` times the squared
 relative change of every price. None becomes negative.
 """
 
@@ -20,27 +21,32 @@ from fpgaprune.estimate.fabric import Structure
 PRIORS: Final[Mapping[str, Mapping[str, float]]] = {
     "lut": {
         "adder_lut": 1.0, "shift_lut": 1.0, "multiplier_lut": 1.0, "sharing_lut": 0.5,
-        "activation_lut": 1.0, "softmax_values": 150.0, "delayed_values": 10.0, "lane_bits": 1.0, "lane_sum_bits": 1.0,
-        "selected_values": 45.0, "gate_bits": 20.0, "window_bits": 1.0, "pooled_bits": 2.0, "stream_values": 20.0,
-        "input_bits": 0.05, "output_bits": 0.1, "layers": 100.0,
+        "activation_lut": 1.0, "softmax_values": 140.0, "delayed_values": 10.0, "lane_sum_bits": 1.0,
+        "selected_values": 36.0, "selector_lut": 1.0, "gate_lut": 1.0, "window_bits": 1.0, "pooled_bits": 2.0,
+        "stream_values": 9.0, "buffer_lut": 1.0, "input_bits": 0.05, "output_bits": 0.1, "layers": 50.0,
     },
     "ff": {
         "returned_bits": 1.0, "read_bits": 1.0,
         "pipeline_bits": 0.95, "shared_pipeline_bits": 0.75, "multiplier_ff": 1.0, "delayed_bits": 1.0,
-        "repeated_bits": 2.0, "streamed_pipeline_bits": 0.5, "held_bits": 1.5, "input_bits": 0.4, "output_bits": 0.7,
-        "fifo_ff": 1.0, "lane_bits": 1.0, "lane_sum_bits": 1.0, "gate_bits": 10.0, "window_bits": 1.0,
-        "pooled_bits": 1.0, "stream_values": 10.0, "stream_bits": 0.5, "softmax_values": 60.0, "layers": 50.0,
+        "repeated_bits": 2.0, "streamed_pipeline_bits": 0.9, "held_bits": 1.0, "input_bits": 0.4, "output_bits": 0.7,
+        "buffer_ff": 1.0, "counter_ff": 1.0, "copied_bits": 1.0, "lane_ff": 1.0, "result_bits": 2.0,
+        "gate_bits": 2.0, "window_bits": 1.0, "stream_values": 1.0, "stream_bits": 0.5, "softmax_bits": 0.7,
+        "layers": 10.0,
     },
     "bram_18k": {"bram_18k": 1.0},
 }  # fmt: skip
 STIFFNESS: Final = 0.005
 # Laws read off single operators give way less than orders of magnitude.
 _LAWS: Final = frozenset({
-    "adder_lut", "shift_lut", "multiplier_lut", "fifo_ff", "bram_18k", "pipeline_bits", "shared_pipeline_bits",
-    "multiplier_ff", "returned_bits",
+    "adder_lut", "shift_lut", "multiplier_lut", "buffer_lut", "buffer_ff", "counter_ff", "bram_18k", "pipeline_bits",
+    "shared_pipeline_bits", "multiplier_ff", "returned_bits", "held_bits", "result_bits", "lane_ff", "window_bits",
+    "selector_lut", "gate_lut", "lane_sum_bits",
 })  # fmt: skip
 _FIRMER: Final = 40.0
-_ROUNDS: Final = 400
+_ROUNDS: Final = 100
+_SMALL: Final = 200.0  # counts below which the relative error of a module says little
+_REWEIGHTED: Final = 8
+_USUAL: Final = 0.2  # relative error up to which a report counts in full
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,18 @@ def fit_prices(samples: Sequence[Sample], priors: Mapping[str, float]) -> dict[s
     prior = np.array(list(priors.values()))
     if not used:
         return dict(priors)
-    amounts = np.array([[getattr(sample.structure, term) for term in priors] for sample in used])
-    relative = amounts * prior / np.array([sample.reported for sample in used])[:, None]
+    amounts = np.array([[getattr(sample.structure, term) for term in priors] for sample in used]) * prior
+    reported = np.array([sample.reported for sample in used])
     weights = np.sqrt(_weights(used))
     stiffness = np.array([_FIRMER if term in _LAWS else 1.0 for term in priors]) * STIFFNESS * len(used) / 20
-    factors = _nonnegative(relative * weights[:, None], weights, stiffness)
+    small = _SMALL if reported.max() > _SMALL else 1.0
+    factors = np.ones(len(priors))
+    for _ in range(_REWEIGHTED):
+        expected = amounts @ factors
+        scale = np.maximum((reported + expected) / 2, small)
+        off = np.abs(expected - reported) / scale
+        trust = weights * np.sqrt(_USUAL / np.maximum(off, _USUAL)) / scale
+        factors = _nonnegative(amounts * trust[:, None], reported * trust, stiffness, factors)
     return dict(zip(priors, (factors * prior).tolist(), strict=True))
 
 
@@ -78,12 +91,15 @@ def _weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
 
 
 def _nonnegative(
-    matrix: NDArray[np.float64], goal: NDArray[np.float64], stiffness: NDArray[np.float64]
+    matrix: NDArray[np.float64],
+    goal: NDArray[np.float64],
+    stiffness: NDArray[np.float64],
+    found: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Least squares with factors that are not negative and stay near one, one coordinate at a time."""
     gram = matrix.T @ matrix + np.diag(stiffness)
     right = matrix.T @ goal + stiffness
-    found = np.ones(matrix.shape[1])
+    found = found.copy()
     for _ in range(_ROUNDS):
         for index in range(found.size):
             rest = right[index] - gram[index] @ found + gram[index, index] * found[index]

@@ -40,6 +40,10 @@ class ToolError(FpgapruneError):
     """An external program is missing, failed or ran out of time."""
 
 
+class ProgramError(ToolError):
+    """An external program ended by itself with an exit code: it refuses what it was given, or cannot write."""
+
+
 class UnsupportedError(ToolError):
     """A layer is outside what open synthesis can do: the reason stands in its row instead of a number."""
 

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from threading import Event
 
-from fpgaprune.errors import ToolError
+from fpgaprune.errors import ProgramError, ToolError
 
 _SHOWN_LINES = 3
 _SHOWN_CHARACTERS = 1000
@@ -34,10 +34,10 @@ def run_program(
 ) -> str:
     """Run `command` in `folder`; the text it printed, both streams together, at most the last megabyte of it.
 
-    All it prints is kept in the file `log` of that folder. `environment` replaces this process's own. Raises ToolError
-    (starting with `what`) when it cannot be started, fails, crashes, takes longer than `timeout_seconds`, prints
-    without end, or when `stop` (by default the context's `STOP`) is set by another thread. Its whole process group is
-    ended then, and on an interrupt; whatever it left running is ended too.
+    All it prints is kept in the file `log` of that folder. `environment` replaces this process's own. Raises
+    ProgramError (starting with `what`) for an exit code other than 0, and ToolError when it cannot be started, crashes,
+    takes longer than `timeout_seconds`, prints without end, or when `stop` (by default the context's `STOP`) is set by
+    another thread. Its whole process group is ended then, and on an interrupt; whatever it left running is ended too.
     """
     printed_to = folder / log
     with printed_to.open("wb") as stream:
@@ -60,10 +60,9 @@ def run_program(
             _end(process)
     printed = _read_end(printed_to)
     if code != 0:
-        reason = f"was ended by {_signal_name(-code)}" if code < 0 else f"failed with exit code {code}"
-        said = _essence(printed)
-        message = f"{what} {reason}" + (f": {said}" if said else "")
-        raise ToolError(message)
+        message = f"{what} was ended by {_signal_name(-code)}" if code < 0 else f"{what} failed with exit code {code}"
+        message += f": {said}" if (said := _essence(printed, killed=code == -signal.SIGKILL)) else ""
+        raise ToolError(message) if code < 0 else ProgramError(message)
     return printed
 
 
@@ -92,14 +91,19 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _essence(printed: str) -> str:
-    """The first lines that speak of an error, as compilers follow them with pages of context, else the last lines."""
+def _essence(printed: str, *, killed: bool) -> str:
+    """The first lines that speak of an error, as compilers follow them with pages of context, else the last lines.
+
+    The last lines before a program was `killed` from outside are no reason of that.
+    """
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     errors = [line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
-    return "; ".join(errors[:_SHOWN_LINES] or lines[-_SHOWN_LINES:])[:_SHOWN_CHARACTERS]
+    return "; ".join(errors[:_SHOWN_LINES] or ([] if killed else lines[-_SHOWN_LINES:]))[:_SHOWN_CHARACTERS]
 
 
 def _signal_name(number: int) -> str:
+    if number == signal.SIGKILL:
+        return "SIGKILL (by hand, or by the system when memory runs out)"
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -15,7 +15,7 @@ from fpgaprune.compress import TrainingData
 from fpgaprune.config.study import load_study
 from fpgaprune.flow.study_task import StudyData
 from fpgaprune.results.sweep import PointResult
-from fpgaprune.sweep.grid import Planned, planned, sweep_of
+from fpgaprune.sweep.grid import Planned, planned, starts_of, sweep_of
 from fpgaprune.sweep.on_dask import Errand
 from fpgaprune.sweep.run import Opened
 from fpgaprune.sweep.workers import Next
@@ -68,13 +68,13 @@ def made_up(point: Planned) -> PointResult:
     """Numbers that follow from the recipe."""
     bits, sparsity = point.recipe.bits, point.recipe.sparsity
     cost = int(100 * bits * (1 - sparsity))
-    score, cycles = 1 - 2.0**-bits - sparsity / 4, 5 + bits
+    score, cycles = 1 - 2.0**-bits - sparsity / 4 + (point.recipe.seed or 0) / 1000, 5 + bits
     return PointResult(point.recipe, point.digest, score, cost, cost, 10 * cost, latency_cycles=cycles, seconds=POINT_S)
 
 
 def compute_made_up(errand: Errand, point: Planned) -> PointResult | str:
     """What a Dask worker does in tests: it says who it is, takes a while, and makes up the numbers."""
-    folder = errand.job.model.parent
+    folder = errand.job.starts[0].model.parent
     (folder / "began").mkdir(exist_ok=True)
     (folder / "began" / f"{point.digest[:16]}-{os.getpid()}").touch()
     if (folder / "deadly").exists() and point.recipe.bits == 4:
@@ -90,9 +90,10 @@ def opened(folder: Path, url: str) -> Opened:
     study = load_study(folder)
     ones = np.ones((4, 4))
     data = StudyData(TrainingData(ones, ones, ones, ones), ones, ones)
-    model = folder / "project.toml"
+    model = folder / "task.py"  # stays as it is while the grid is edited
     sweep = sweep_of(study)
-    return Opened(study, sweep, data, model, planned(study, sweep, model, data), url)
+    starts = starts_of(study, sweep, [model] * len(sweep.seeds), data)
+    return Opened(study, sweep, data, starts, planned(sweep, starts), url)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ question = "How few bits can a tiny network add with?"
 
 [task]
 quantized = {quantized}
+{task}
 
 [hardware]
 part = "xc7z020clg400-1"
@@ -38,7 +39,7 @@ def load_data(settings):
 
 def build_model(settings):
     frameworks = load_frameworks()
-    frameworks.keras.utils.set_random_seed(0)
+    frameworks.keras.utils.set_random_seed(settings.get("seed", 0))
     layers, q = frameworks.keras.layers, frameworks.qkeras
     if not settings["quantized"]:
         return frameworks.keras.Sequential([
@@ -72,11 +73,12 @@ def write_study(
     quantized: bool = True,
     bits: str = "[4, 6, 8]",
     sparsity: str = "[0.0, 0.5]",
+    task: str = "",
     more: str = "",
 ) -> Path:
     """The study's folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = PROJECT.format(quantized=str(quantized).lower(), bits=bits, sparsity=sparsity)
+    text = PROJECT.format(quantized=str(quantized).lower(), bits=bits, sparsity=sparsity, task=task)
     (folder / "project.toml").write_text(text + more, encoding="utf-8")
     (folder / "task.py").write_text(TASK, encoding="utf-8")
     return folder

@@ -9,7 +9,7 @@ from contracts.pruning import dense_model, ring_data
 from fpgaprune.compress.constants import Budget
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.quantization import fine_tune
-from fpgaprune.compress.signed_digits import DigitLimits, projection
+from fpgaprune.compress.signed_digits import DigitLimits, DigitProjection
 from fpgaprune.csd import csd_digits, nearest_with_digits
 from fpgaprune.errors import ConfigError
 from fpgaprune.fixed_point import FixedPoint
@@ -36,7 +36,7 @@ def test_the_projection_is_the_nearest_value_of_that_many_digits(digits: int) ->
     assert (limit.digits == digits).all()
     tensor = load_frameworks().tensorflow.constant(codes * TYPE.lsb, dtype="float32")
     kernel: Any = FakeKernel()
-    found = TYPE.codes(np.asarray(projection({"fc": limit})(kernel, tensor)))
+    found = TYPE.codes(np.asarray(DigitProjection({"fc": limit})(kernel, tensor)))
     assert csd_digits(found).max(initial=0) <= digits
     nearest = nearest_with_digits(codes, digits, TYPE.max_code.bit_length())
     assert np.array_equal(np.abs(found - codes), np.abs(nearest - codes))
@@ -54,7 +54,7 @@ def test_every_step_keeps_to_the_digits_and_training_still_learns(quantizer: str
     losses: list[float] = []
     fine_tune(
         functional, data, loss="sparse_categorical_crossentropy", epochs=12, learning_rate=1e-2,
-        on_progress=lambda progress: losses.append(progress.loss), project=projection(limits),
+        on_progress=lambda progress: losses.append(progress.loss), project=DigitProjection(limits),
     )  # fmt: skip
     assert min(losses) < losses[0]
     for kernel in find_kernels(functional):
@@ -78,5 +78,25 @@ def test_the_budget_is_met_after_training(max_dsp: int | None, max_lut: int | No
     assert found.after.fabric.lut is not None
     assert max_lut is None or found.after.fabric.lut.value <= max_lut
     assert found.before.dsp.high > found.after.dsp.high or max_dsp is None
-    with pytest.raises(ConfigError, match="one epoch for each"):
-        train_to_budget(functional, Budget(max_dsp=0), InputSet((data.x,), "", real=True), data, loss="mse", epochs=1)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [(Budget(max_lut=4500), "choose less often"), (Budget(max_lut=1), "cannot be met"), (Budget(max_dsp=0), None)],
+)
+def test_what_cannot_be_done_is_refused_before_training(config: Budget, message: str | None) -> None:
+    model, data = dense_model("quantized_bits(14,1,alpha=1)"), ring_data(count=400)
+    functional = load_frameworks().keras.Model(model.inputs, model.layers[-2].output)
+    before, inputs = functional.get_weights(), InputSet((data.x,), "ring", real=True)
+    steps = 9 if message == "choose less often" else 2
+
+    def train() -> None:
+        train_to_budget(functional, config, inputs, data, loss="sparse_categorical_crossentropy", epochs=1, steps=steps)
+
+    if message is None:
+        train()
+        return
+    with pytest.raises(ConfigError, match=message):
+        train()
+    assert all(np.array_equal(old, new) for old, new in zip(before, functional.get_weights(), strict=True))

@@ -9,8 +9,16 @@ import pytest
 from contracts.pruning import dense_model, ring_data
 
 from fpgaprune.cli import main
+from fpgaprune.compress.copying import predict
+from fpgaprune.compress.quantization import PostTraining
+from fpgaprune.emulate import emulate
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.dataset import Dataset, check_targets, read_dataset
+from fpgaprune.flow.generate import generate
+from fpgaprune.flow.quantize import quantize_file
+from fpgaprune.frameworks import load_frameworks
+from fpgaprune.read.arrays import read_inputs
+from fpgaprune.read.model import load_model
 
 TASK = """
 import numpy as np
@@ -155,3 +163,63 @@ def test_the_projects_own_score_chooses_and_is_told(tmp_path: Path, capsys: pyte
     record, said = run(*pruned, *quick)
     assert record["history"][-1]["validation"]["score"] < 0
     assert "score -0." in said.err
+
+
+def two_by_two() -> Any:
+    """Two inputs of the same shape, two outputs that are classes."""
+    la = load_frameworks().keras.layers
+    load_frameworks().keras.utils.set_random_seed(0)
+    left, right = la.Input((4,), name="left"), la.Input((4,), name="right")
+    read = [la.Dense(5, activation="relu", name=f"of_{name}")(tensor) for name, tensor in
+            (("left", left), ("right", right))]  # fmt: skip
+    both = la.Concatenate(name="both")(read)
+    outputs = [la.Dense(3, name="kind")(both), la.Dense(2, name="side")(both)]
+    return load_frameworks().keras.Model([left, right], outputs)
+
+
+def named_arrays() -> dict[str, Any]:
+    left, right = np.random.default_rng(0).normal(size=(2, 60, 4)).astype(np.float32)
+    named = {"right": right, "side": right[:, 0] > 0, "left": left, "kind": left[:, :3].argmax(axis=1)}
+    return {**named, **{f"{name}_test": array[:20] for name, array in named.items()}}
+
+
+@pytest.mark.keras
+def test_several_inputs_and_outputs_are_taken_by_name(tmp_path: Path) -> None:
+    model, arrays = two_by_two(), named_arrays()
+    model.save(tmp_path / "m.h5")
+    np.savez(tmp_path / "d.npz", **arrays)
+    found = read_dataset(tmp_path / "d.npz", model)
+    assert [np.array_equal(a, arrays[n]) for a, n in zip(found.x, ("left", "right"), strict=True)] == [True, True]
+    assert [len(part[1]) for part in found.judged_by] == [20, 20]
+    written = quantize_file(tmp_path / "m.h5", tmp_path / "q.h5", PostTraining(10), tmp_path / "d.npz", epochs=1)
+    assert written.record["loss"] == "sparse_categorical_crossentropy"
+    again = load_model(tmp_path / "q.h5").model
+    inputs = (arrays["left_test"], arrays["right_test"])
+    near = zip(predict(model, inputs), predict(again, inputs), strict=True)
+    assert all(np.abs(before - after).max() < 0.3 for before, after in near)
+    project = generate(tmp_path / "q.h5", tmp_path / "project", data=tmp_path / "d.npz", run_verify=False)
+    assert [array.shape for array in read_inputs(tmp_path / "d.npz", [(4,), (4,)], ["left", "right"])] == [(60, 4)] * 2
+    emulated = emulate(project.design, [array.astype(np.float64) for array in inputs])
+    for expected, array in zip(predict(again, inputs), emulated, strict=True):
+        assert np.array_equal(expected, array.astype(np.float32))
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"left": None}, r"not left: give a \.npz with the inputs left and right and the targets kind and side"),
+        ({"kind": np.zeros((60, 3)) + 0.5}, "suggest the losses mse, sparse_categorical_crossentropy.*name it"),
+        ({"side": np.zeros(59, dtype=np.int64)}, "equally many"),
+        ({"right": np.zeros((59, 4))}, r"inputs in .* must be equally many, not \[60, 59\]"),
+        ({"right": np.zeros((60, 3))}, "does not fit the model's input of shape"),
+        ({"side": np.arange(60) % 3}, "classes from 0 to 1"),
+    ],
+)
+def test_named_arrays_that_do_not_fit_are_refused(change: dict[str, Any], words: str, tmp_path: Path) -> None:
+    model = two_by_two()
+    model.save(tmp_path / "m.h5")
+    arrays = {name: array for name, array in (named_arrays() | change).items() if array is not None}
+    np.savez(tmp_path / "d.npz", **arrays)
+    with pytest.raises(ConfigError, match=words):
+        quantize_file(tmp_path / "m.h5", tmp_path / "q.h5", PostTraining(10), tmp_path / "d.npz")

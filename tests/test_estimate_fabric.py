@@ -10,20 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fpgaprune.design import LayerKind, LayerSpec, Strategy
+from fpgaprune.device import find_device
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.estimate.complexity import count_complexity
 from fpgaprune.estimate.fabric import load_model
+from fpgaprune.estimate.fabric.buffers import LineBuffers, fifo_bram, fifo_ff
 from fpgaprune.estimate.fabric.constants import count_constants
 from fpgaprune.estimate.fabric.prices import (
     adder_price,
     compare_lut,
     fabric_multiplier_lut,
-    fifo_bram,
     memory_bram,
     multiplexer_lut,
     select_lut,
 )
-from fpgaprune.estimate.fabric.schedule import levels_of
+from fpgaprune.estimate.fabric.schedule import levels_of, series_of
 from fpgaprune.estimate.fabric.trees import grow_trees, operand_widths
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Estimate, Expected
@@ -42,13 +43,37 @@ def sizes(row: dict[str, str]) -> tuple[int, int, int]:
     return int(row["size_a"]), int(row["size_b"]), int(row["price"])
 
 
-@pytest.mark.parametrize(("operation", "law"), [("fifo_bram", fifo_bram), ("memory_bram", memory_bram)])
-def test_block_ram_follows_the_shapes_of_its_blocks(operation, law):
+def test_block_ram_follows_the_shapes_of_its_blocks():
     # Tables of 1024 words are kept once for every two readers: their copies are counted by the layers.
-    recorded = [sizes(row) for row in rows(operation) if int(row["size_a"]) != 1024]
+    recorded = [sizes(row) for row in rows("memory_bram") if int(row["size_a"]) != 1024]
     assert len(recorded) >= 15
-    wrong = [(a, b, price, law(a, b)) for a, b, price in recorded if law(a, b) != price]
+    wrong = [(a, b, price, memory_bram(a, b)) for a, b, price in recorded if memory_bram(a, b) != price]
     assert len(wrong) <= 0.3 * len(recorded), wrong
+
+
+def test_fifos_take_block_ram_by_its_shapes():
+    recorded = [sizes(row) for row in rows("fifo_bram")]
+    wrong = [(a, b, price, fifo_bram(a, b)) for a, b, price in recorded if fifo_bram(a, b) != price]
+    assert len(recorded) >= 100
+    assert [(a, b) for a, b, _, _ in wrong] == [(128, 256)]  # 8 blocks 36 bits wide in Vitis HLS 2024.1
+
+
+def test_fifos_of_vivado_hls_take_the_flip_flops_of_their_addresses():
+    recorded = [sizes(row) for row in rows("fifo_ff") if row["tool"] == "vivado_hls"]
+    assert len(recorded) >= 80
+    far = [(a, b, price, fifo_ff(a, b)) for a, b, price in recorded if abs(fifo_ff(a, b) - price) > 4]
+    assert len(far) <= 0.12 * len(recorded), far
+
+
+@pytest.mark.parametrize("resource", ["ff", "lut"])
+def test_line_buffers_cost_the_same_at_any_width(resource):
+    recorded = [row for row in rows(f"line_buffer_{resource}") if row["tool"] == "vivado_hls"]
+    assert len(recorded) >= 30
+    for row in recorded:
+        depth, bits, price = sizes(row)
+        series = series_of(find_device(row["part"]))
+        found = LineBuffers(rows=2, channels=1, depth=depth, bits=bits).structure(series)
+        assert {"ff": found.buffer_ff, "lut": found.buffer_lut}[resource] == price, row
 
 
 def test_multipliers_in_luts_cost_by_their_wider_operand():

@@ -28,6 +28,7 @@ def test_dead_neurons_are_followed_through_the_graph() -> None:
 
 def test_a_lookup_passes_what_is_not_read_but_no_constants() -> None:
     assert counts(network([[45, 0]], [[45], [53]], operation="sigmoid")) == [1, 2]
+    assert counts(network([[45, 53]], [[45], [0]], operation="sigmoid")) == [1, 1]
     removed = network([[45, 53]], [[45], [0]])
     assert any("dead neurons" in note for note in removed.layers[1].notes)
 

@@ -9,12 +9,18 @@ import pytest
 from contracts.pruning import dense_model, ring_data
 
 from fpgaprune.cli import main
+from fpgaprune.compress import TrainingData
+from fpgaprune.compress.copying import predict
+from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.quantization import fine_tune
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.flow.compression import Epoch
-from fpgaprune.flow.fit import FitConfig, choose, fit_file
+from fpgaprune.flow.fit import FitConfig, choose, fit_file, with_floor
+from fpgaprune.flow.fit_steps import combinations
 from fpgaprune.flow.generate import generate
 from fpgaprune.frameworks import load_frameworks
+from fpgaprune.read.model import load_model
 from fpgaprune.results.fit import Attempt, FitLimits
 
 LIMITS = FitLimits(max_dsp=5, max_lut=6000)
@@ -135,6 +141,62 @@ def test_of_losses_the_least_is_best() -> None:
     found = choose(attempts, FitLimits(5))
     assert found is not None
     assert found.name == "b"
+
+
+@pytest.mark.keras
+def test_every_sort_of_step_is_tried_and_learns(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {name for combination in combinations(load_model(files / "m.h5").model) for name, _ in combination}
+    assert named == {"quantize", "bits", "polynomial", "l0", "low_rank", "clusters", "taught", "budget"}
+    tried: Any = (
+        (("bits", None),),
+        (("l0", 0.5), ("quantize", 8), ("taught", None)),
+        (("quantize", 8), ("clusters", 2)),
+    )
+    monkeypatch.setattr("fpgaprune.flow.fit.combinations", lambda model: tried)
+    monkeypatch.setattr("fpgaprune.flow.fit_steps._SEARCHED", (6,))
+    watcher = Impatient(99)
+    limits = FitLimits(max_dsp=20, max_lut=20000, min_score=0.0)
+    config = FitConfig(epochs=2, tries=3)
+    found = fit_file(files / "m.h5", tmp_path / "o.h5", limits, files / "d.npz", config=config, watcher=watcher)
+    bits, removed, shared = found.attempts
+    assert [each.error for each in found.attempts] == [None, None, None]
+    assert bits.file is not None
+    assert bits.dsp is not None
+    assert bits.dsp <= 20
+    assert {epoch.phase for epoch in watcher.epochs} >= {"fine-tune", "gates", "share"}
+    assert removed.sparsity is not None
+    assert removed.sparsity >= 0.5
+    assert shared.file is not None
+    kernels = find_kernels(load_model(tmp_path / "o.fit" / shared.file).model)
+    rows = [row for kernel in kernels for row in kernel.quantized()]
+    assert max(len(set(row[row != 0])) for row in rows) <= 2
+
+
+@pytest.mark.keras
+def test_a_constant_answer_is_not_good_enough_unless_asked_for() -> None:
+    model, data = dense_model(), ring_data()
+    given = FitLimits(max_dsp=3)
+    for loss in ("sparse_categorical_crossentropy", "mse"):
+        y = data.y if loss != "mse" else np.eye(2)[data.y]
+        validation = data.validation_y if loss != "mse" else np.eye(2)[data.validation_y]
+        training = TrainingData(data.x, y, data.validation_x, validation)
+        fine_tune(model, training, loss=loss, epochs=30, learning_rate=1e-2)
+        found = with_floor(given, model, training, loss)
+        assert found.is_default
+        outputs = predict(model, data.validation_x)[0]
+        if loss == "mse":
+            error, constant = (np.square(o - validation).mean() for o in (outputs, outputs.mean(axis=0)))
+            assert found.max_loss == pytest.approx(error + 0.1 * (constant - error), rel=1e-4)
+            assert not found.is_good(constant, constant)
+            assert found.is_good(error, error)
+        else:
+            right = np.mean(outputs.argmax(axis=1) == validation)
+            most = np.mean(validation == outputs.mean(axis=0).argmax())
+            assert found.min_score == pytest.approx(right - 0.1 * (right - most))
+            assert found.least is not None
+    assert with_floor(FitLimits(3, min_score=0.0), model, data, "mse") == FitLimits(3, min_score=0.0)
+    nothing_learnt = TrainingData(data.x, data.y, data.validation_x, 1 - predict(model, data.validation_x)[0].argmax(1))
+    assert with_floor(given, model, nothing_learnt, "sparse_categorical_crossentropy") == given
 
 
 @pytest.mark.parametrize("wrong", [{"epochs": -1}, {"tries": 0}, {"seed": -1}])

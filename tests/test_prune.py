@@ -230,6 +230,7 @@ class FakeModel:
     def __init__(self, outputs: int = 3, inputs: int = 1) -> None:
         self.inputs = [np.zeros((1, 4))] * inputs
         self.outputs = [np.zeros((1, outputs))]
+        self.input_names, self.output_names = [f"in_{number}" for number in range(inputs)], ["out"]
 
 
 def test_data_files_are_read_in_every_form(tmp_path: Path) -> None:
@@ -266,7 +267,9 @@ def test_tables_of_the_wrong_width_and_several_inputs_are_refused(tmp_path: Path
     np.save(tmp_path / "a.npy", np.zeros((5, 4)))
     with pytest.raises(ConfigError, match=r"4 columns of inputs and one of targets"):
         read_dataset(tmp_path / "a.npy", FakeModel())
-    with pytest.raises(ConfigError, match="one input and one output"):
+    with pytest.raises(
+        ConfigError, match=r"table of one input.*inputs in_0 and in_1 and the targets out by these names"
+    ):
         read_dataset(tmp_path / "a.npy", FakeModel(inputs=2))
 
 

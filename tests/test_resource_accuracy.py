@@ -15,9 +15,9 @@ def measured(shared_corpus: Path) -> dict[str, Any]:
         patch.syspath_prepend(str(ROOT))
         from benchmarks.resource_accuracy import read_projects, render  # noqa: PLC0415 - importable from here on
 
+    projects, failed = read_projects(shared_corpus, {})  # whose reports are stale must be found without being told
     status = json.loads((ROOT.parent / "shared" / "corpus" / "STATUS.json").read_text())
-    projects, failed = read_projects(shared_corpus, status)
-    assert not failed
+    assert set(failed) >= {name for name, known in status.items() if known != "ok"}
     data: dict[str, Any] = render(projects, failed, verbose=False)[1]
     return data
 
@@ -34,7 +34,7 @@ def test_luts_of_dense_layers_are_within_what_is_promised(measured):
 @pytest.mark.shared
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("resource", "worst", "ratio"), [("lut", 0.17, 0.4), ("ff", 0.31, 0.45), ("bram_18k", 0.12, 0.2)]
+    ("resource", "worst", "ratio"), [("lut", 0.1, 0.2), ("ff", 0.2, 0.3), ("bram_18k", 0.05, 0.05)]
 )
 def test_projects_of_repositories_left_out_are_no_worse_than_measured(measured, resource, worst, ratio):
     error = measured[resource]["all"]
@@ -47,5 +47,5 @@ def test_projects_of_repositories_left_out_are_no_worse_than_measured(measured, 
 @pytest.mark.slow
 def test_latency_is_as_near_as_it_has_been(measured):
     near = measured["latency_within_2_or_15_percent"]
-    assert near["within"] >= 70
+    assert near["within"] >= 90
     assert measured["latency_cycles"]["all"]["median"] <= 0.08

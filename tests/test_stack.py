@@ -135,6 +135,32 @@ def test_together_is_alone(build: Callable[[], Any], shape: tuple[int, ...]) -> 
             np.testing.assert_allclose(one, other, atol=2e-4)
 
 
+@pytest.mark.slow
+def test_scores_of_a_stack_are_those_of_training_alone_within_the_spread_of_seeds() -> None:
+    """Rounding makes long runs part ways; what they reach must not differ by more than another seed does."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(0, 1, (900, 6)).astype(np.float32)
+    y = (x[:, :3] + rng.normal(0, 0.6, (900, 3)) + 0.5 * x[:, 3:] ** 2).argmax(axis=1)
+    data = TrainingData(x[:400], y[:400], x[400:], y[400:])
+    shared, members = requantized(_small(), 6, x[:4]), []
+    for seed in range(3):
+        load_frameworks().keras.utils.set_random_seed(seed)
+        members.append(Member(shared, _small().get_weights(), seed))
+    config = GridTraining(
+        loss="sparse_categorical_crossentropy", epochs=12, epochs_per_target=8, batch_size=32, learning_rate=0.01
+    )
+    scores = {}
+    for together in (True, False):
+        found, _, _ = _trained(members, config, data, (0.0, 0.6), together=together)
+        scores[together] = {key: each.score.metric for key, each in found.items() if each.score is not None}
+    for target in (0.0, 0.6):
+        stack, alone = (np.array([scores[kind][seed, target] for seed in range(3)]) for kind in (True, False))
+        spread = alone.std(ddof=1)
+        assert abs(stack.mean() - alone.mean()) <= spread, (stack, alone)
+        assert 0 < spread < 0.1 < alone.min() - 1 / 3  # the networks learn, and seeds differ little beside that
+        assert stack.std(ddof=1) <= 3 * spread
+
+
 def test_points_hold_their_sparsity_and_hang_on_earlier_targets_only() -> None:
     data = _data((6,))
     config = GridTraining(loss="sparse_categorical_crossentropy", epochs=2, epochs_per_target=3, stack=2)

@@ -150,7 +150,7 @@ def test_a_sweep_in_jobs_that_are_lost_and_submitted_again(tmp_path: Path, monke
     work = DaskWorkers(Errand(sweep.job, "", ()), lambda what: None, jobs=jobs, compute=compute_made_up)
     with dask.config.set({"distributed.deploy.lost-worker-timeout": "1s"}):
         found = run_sweep(sweep, Preempted(), computation=work)
-    assert found.points == tuple(made_up(point) for point in sweep.points)
+    assert found.runs == tuple(made_up(point) for point in sweep.points)
     assert len((tmp_path / "jobs.txt").read_text().split()) == 2
     assert (tmp_path / "cancelled.txt").read_text().split()[-1] == "2"
     assert "#SBATCH --mem=4G" in (tmp_path / "job.sh").read_text()

@@ -12,9 +12,9 @@ from fpgaprune.flow.generate import generate
 from fpgaprune.flow.study_model import save_model, trained_model
 from fpgaprune.flow.study_task import load_task
 from fpgaprune.read.project import read_project
-from fpgaprune.results.sweep import PointResult, Recipe, SweepResult, pareto_front
+from fpgaprune.results.sweep import Point, PointResult, Recipe, SweepResult, pareto_front
 from fpgaprune.sweep.evaluate import Evaluation, Job
-from fpgaprune.sweep.grid import planned, recipes, sweep_of
+from fpgaprune.sweep.grid import planned, recipes, starts_of, sweep_of
 from tests.sweep_study import write_study
 
 
@@ -25,7 +25,7 @@ def _evaluation(folder: Path, output: Path) -> Evaluation:
     model = trained_model(
         folder, task, sweep.task, output, data=lambda: data, begin=lambda: None, on_epoch=lambda *now: None
     )
-    return Evaluation.of(Job(folder, model, sweep), data)
+    return Evaluation.of(Job(folder, starts_of(study, sweep, [model], data), sweep), data)
 
 
 @pytest.mark.keras
@@ -35,7 +35,7 @@ def test_a_point_is_what_generate_writes_from_its_model(tmp_path: Path, quantize
     evaluation = _evaluation(folder, tmp_path)
     inputs = tmp_path / "inputs.npy"
     np.save(inputs, evaluation.inputs.arrays[0])
-    points = planned(load_study(folder), evaluation.job.sweep, evaluation.job.model, evaluation.data)
+    points = planned(evaluation.job.sweep, evaluation.job.starts)
     for index in (5, 0, 4):
         point = points[index]
         found = evaluation.point(point)
@@ -57,14 +57,14 @@ def test_bits_and_sparsity_arrive_in_the_design(tmp_path: Path) -> None:
         whole, pruned = (evaluation.design(Recipe(bits, sparsity, "latency", 1)) for sparsity in (0.0, 0.5))
         assert {layer.weight.precision.width for layer in pruned.weight_layers if layer.weight is not None} == {bits}
         assert sum(layer.zero_count for layer in pruned) >= 20 > sum(layer.zero_count for layer in whole)
-    assert evaluation.base.get_layer("hidden").kernel.numpy().all()  # the model itself is not touched
+    assert evaluation.bases[None].get_layer("hidden").kernel.numpy().all()  # the model itself is not touched
 
 
 @pytest.mark.keras
 def test_bits_that_leave_none_right_of_the_point_fail_as_a_record(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", bits="[2]")
     evaluation = _evaluation(folder, tmp_path)
-    points = planned(load_study(folder), evaluation.job.sweep, evaluation.job.model, evaluation.data)
+    points = planned(evaluation.job.sweep, evaluation.job.starts)
     found = evaluation.point(points[0])
     assert not found.is_complete
     assert found.error == "2 bits are too few for layer 'relu': its quantizer quantized_relu needs 2 left of the point"
@@ -100,20 +100,20 @@ def test_the_grid_is_every_combination_once(tmp_path: Path) -> None:
     assert len({recipe.name for recipe in found}) == 16
 
 
-def _point(score: float, dsp: int, lut: int, bits: int = 8) -> PointResult:
-    return PointResult(Recipe(bits, 0.0, "latency", 1), f"{score}{dsp}{lut}", score, dsp, dsp, lut)
+def _point(score: float, dsp: int, lut: int, bits: int = 8) -> Point:
+    sparsity = score + dsp / 1000  # another point
+    return Point.of([PointResult(Recipe(bits, sparsity, "latency", 1), f"{score}{dsp}{lut}", score, dsp, dsp, lut)])
 
 
 def test_front_knee_and_best_within_limits() -> None:
     cheap, bend, good = _point(0.5, 0, 100), _point(0.9, 10, 200), _point(0.92, 100, 2000)
     beaten, twin = _point(0.8, 20, 300), _point(0.9, 10, 200)
-    points = (good, beaten, bend, twin, cheap)
-    assert pareto_front(points) == (cheap, bend, good)
-    result = SweepResult("t", "q", "d", 1000, 10_000, points, 6)
+    assert pareto_front((good, beaten, bend, twin, cheap)) == (cheap, bend, good)
+    result = SweepResult("t", "q", "d", 1000, 10_000, tuple(p.best for p in (good, beaten, bend, cheap)), 6)
     assert result.knee == bend
     assert result.best() == good
     assert result.best(max_dsp=50) == bend
     assert result.best(max_dsp=50, max_lut=150) == cheap
     assert result.best(max_lut=50) is None
-    back = PointResult.from_facts(good.recipe, good.facts())
-    assert back == good
+    back = PointResult.from_facts(good.recipe, good.best.facts())
+    assert back == good.best

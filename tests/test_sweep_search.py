@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fpgaprune.errors import ConfigError
-from fpgaprune.results.sweep import PointResult, Recipe, pareto_front
+from fpgaprune.results.sweep import Point, PointResult, Recipe, pareto_front
 from fpgaprune.sweep.choice import Method, Search, best_first
 from fpgaprune.sweep.run import Opened, Searched, run_sweep
 from fpgaprune.sweep.store import open_store
@@ -71,7 +71,7 @@ def test_a_search_goes_on_from_what_is_there(tmp_path: Path, method: Method) -> 
     assert len(more.complete) == sum(_begun(log.log).values()) == 90
     assert max(_begun(log.log).values()) == 1
     later = [line.split()[1] for line in log.log.read_text().splitlines()][60:]
-    scores = {point.digest: point.score or 0.0 for point in more.complete}
+    scores = {point.digest: point.score or 0.0 for point in more.runs}
     early = [score for digest, score in scores.items() if digest not in later]
     assert sum(scores[digest] for digest in later) / 30 > sum(early) / 60  # it knows where the good ones are
 
@@ -114,14 +114,16 @@ def test_points_that_another_sweep_took_are_left_to_it(tmp_path: Path) -> None:
 
 
 def test_the_best_come_first() -> None:
-    def point(score: float, dsp: int) -> PointResult:
-        return PointResult(Recipe(8, 0.0, "latency", 1), f"{score} {dsp}", score, dsp, dsp, 1, latency_cycles=1)
+    def point(score: float, dsp: int) -> Point:
+        return Point.of(
+            [PointResult(Recipe(8, 0.0, "latency", 1), f"{score} {dsp}", score, dsp, dsp, 1, latency_cycles=1)]
+        )
 
     points = [point(score / 10, dsp) for score in range(10) for dsp in range(10)]
     front = best_first(points, 1)
-    assert [result.digest for result in front] == [p.digest for p in pareto_front(points)] == ["0.9 0"]
-    assert {result.digest for result in best_first(points, 3)} == {"0.9 0", "0.9 1", "0.8 0"}
-    assert best_first([replace(points[0], score=None, error="no")], 3) == []
+    assert [result.best.digest for result in front] == [p.best.digest for p in pareto_front(points)] == ["0.9 0"]
+    assert {result.best.digest for result in best_first(points, 3)} == {"0.9 0", "0.9 1", "0.8 0"}
+    assert best_first([Point.of([replace(points[0].best, score=None, error="no")])], 3) == []
 
 
 def test_trials_without_a_search_are_refused(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_points_are_computed_once_and_an_edited_grid_adds_only_what_is_new(tmp_p
     first = run_sweep(_opened(tmp_path, bits="[4, 6]"), Nobody(), computation=log)
     assert len(first.complete) == first.total == 4
     again = run_sweep(_opened(tmp_path, bits="[4, 6]"), Nobody(), computation=log)
-    assert again.points == first.points
+    assert again.runs == first.runs
     assert set(_notes(log.log, "began").values()) == {1}
     study = _opened(tmp_path, bits="[4, 6]")
     common = [replace(point, digest=point.digest[::-1]) for point in study.points]  # as if the data had changed
@@ -75,9 +75,9 @@ def test_failed_points_are_kept_with_their_reason_and_retried_when_asked(tmp_pat
     failed = run_sweep(sweep, Nobody(), computation=Failing(tmp_path / "log.txt"))
     assert [one.error for one in failed.failed] == ["too warm"]
     kept = run_sweep(sweep, Nobody(), computation=Noted(tmp_path / "log.txt"))
-    assert kept.points == failed.points
+    assert kept.runs == failed.runs
     retried = run_sweep(sweep, Nobody(), computation=Noted(tmp_path / "log.txt"), retry_failed=True)
-    assert retried.points == (made_up(point),)
+    assert retried.runs == (made_up(point),)
     assert _trials(tmp_path) == {point.digest: 2}  # the failed one stays to be seen
 
 
@@ -164,10 +164,10 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
         time.sleep(moments.uniform(0.0, 0.4))
         process.send_signal(signal.SIGKILL)
         process.wait()
-        kept = {point.digest for point in read_sweep(sweep).complete}
+        kept = {point.digest for point in read_sweep(sweep).runs if point.is_complete}
         assert set(_notes(log, "finished")) <= kept
     result = run_sweep(sweep, Nobody(), computation=Noted(log))
-    assert result.points == tuple(made_up(point) for point in sweep.points)
+    assert result.runs == tuple(made_up(point) for point in sweep.points)
     assert set(_notes(log, "finished").values()) == {1}
     begun = _notes(log, "began")
     assert sum(begun.values()) - len(begun) <= 20  # at most the one in flight each time
@@ -199,12 +199,12 @@ def test_a_full_disk_stops_the_sweep_and_costs_no_finished_point(tmp_path: Path)
     assert "the study store refuses: " in done.stderr
     assert "finished points are safe, the same command goes on from them" in done.stderr
     assert "Traceback" not in done.stderr
-    kept = {point.digest for point in read_sweep(sweep).complete}
+    kept = {point.digest for point in read_sweep(sweep).runs if point.is_complete}
     finished = set(_notes(tmp_path / "log.txt", "finished"))
     assert 1 < len(finished) < len(sweep.points)
     assert finished <= kept
     result = run_sweep(sweep, Nobody(), computation=Noted(tmp_path / "log.txt"))
-    assert result.points == tuple(made_up(point) for point in sweep.points)
+    assert result.runs == tuple(made_up(point) for point in sweep.points)
     assert _trials(tmp_path) == {point.digest: 1 for point in sweep.points}
 
 

@@ -62,7 +62,7 @@ def test_a_point_that_fails_is_a_record_and_tried_again(tmp_path: Path, monkeypa
         raise ToolError(message)
 
     monkeypatch.setattr("fpgaprune.sweep.synthesis.export_point", refuses)
-    points, nothing = _result().front, object()
+    points, nothing = chosen_points(_result(), "front"), object()
     for _ in range(2):
         found = synthesize_points(points, nothing, tmp_path, Synthesizer.OPEN, lambda what: None)  # type: ignore[arg-type]
         assert [one.error for one in found] == ["there is no room"] * 3

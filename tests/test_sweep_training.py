@@ -40,10 +40,10 @@ def test_a_trained_grid_is_trained_once_and_holds_its_sparsity(tmp_path: Path) -
     untrained = open_sweep(write_study(tmp_path / "plain", bits="[8]", sparsity="[0.0]"), tmp_path / "other", heard)
     (before,) = run_sweep(untrained, heard).complete
     assert (whole.score or 0) > (before.score or 0)
-    assert evaluation_of(opened).design(pruned.recipe).digest == pruned.design
+    assert evaluation_of(opened).design(pruned.recipe).digest == pruned.best.design
     wider = write_study(tmp_path / "study", bits="[6, 8]", sparsity="[0.0, 0.5, 0.7]", more=TRAINING)
     again = run_sweep(open_sweep(wider, tmp_path / "out", heard), heard)
-    assert {point.digest for point in first.complete} < {point.digest for point in again.complete}
+    assert {one.best.digest for one in first.complete} < {one.best.digest for one in again.complete}
     assert len(again.complete) == 6
 
 

@@ -16,6 +16,7 @@ from fpgaprune.errors import DeviceError, FpgapruneError, ProjectError, ReportEr
 from fpgaprune.flow.open_job import OpenSettings
 from fpgaprune.flow.open_synthesis import synthesize_open
 from fpgaprune.synth import Outcome, State, Step
+from fpgaprune.synth.open.front_ends import find_front_end
 from fpgaprune.synth.open.storage import Network
 from fpgaprune.synth.open.yosys import find_yosys
 from tests.open_front import from_design
@@ -75,7 +76,10 @@ def states(project: Path) -> dict[str, State]:
 @pytest.mark.parametrize(
     ("failure", "words"),
     [
-        (KILLED, r"Yosys on the layer d1 was ended by SIGKILL"),
+        (
+            KILLED,
+            r"Yosys on the layer d1 was ended by SIGKILL \(by hand, or .* memory .*\) \(log: .*layer_d1/log.txt\);",
+        ),
         (FULL, r"Yosys on the layer d1 failed with exit code 1: ERROR.*No space left on device"),
         (SILENT, r"Yosys on the layer d1 ended without writing dsp.json: see .*log.txt"),
     ],
@@ -135,6 +139,47 @@ def test_a_full_disk_is_told_by_its_step(project: Path, tmp_path: Path, monkeypa
     assert states(project)["netlists"] is State.DONE
 
 
+# A clang that does this where it is to compile.
+_CLANG = """#!{python}
+import os, signal, sys
+if "--version" in sys.argv:
+    sys.exit(0)
+{does}
+"""
+_FULL_CLANG = "error(compilation): unable to copy 'layers.ll': NoSpaceLeft"
+
+
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        (f"print({_FULL_CLANG!r}, file=sys.stderr)", "compiling layers.cpp went wrong:.*NoSpaceLeft"),
+        ("sys.exit('fatal error: No space left on device')", "compiling layers.cpp failed.*No space left on device"),
+        (KILLED, "compiling layers.cpp was ended by SIGKILL"),
+        ("sys.exit(0)", r"compiling layers.cpp went wrong:.*it wrote no .*layers\.ll"),
+    ],
+)
+def test_a_clang_that_fails_for_no_fault_of_the_code_costs_no_layer(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, words: str
+) -> None:
+    program = tmp_path / "clang-fake"
+    program.write_text(_CLANG.format(python=sys.executable, does=does))
+    program.chmod(0o755)
+    monkeypatch.setenv("FPGAPRUNE_CLANG", str(program))
+    fake_yosys(tmp_path, monkeypatch, "pass")
+    stale = project / "fpgaprune" / "synth" / "open" / "netlists" / "layers.ll"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("of an earlier run")
+    with pytest.raises(ToolError, match=words):
+        synthesize_open(project, SETTINGS, find_front_end())
+    assert not (stale.parent / "step.json").exists()
+
+
+def test_a_clang_that_is_not_there_is_named_with_its_variable(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FPGAPRUNE_CLANG", "no-such-clang -O9")
+    with pytest.raises(ToolError, match="FPGAPRUNE_CLANG asks for 'no-such-clang -O9', which is not a program"):
+        synthesize_open(project, SETTINGS, find_front_end())
+
+
 def test_damaged_netlists_are_made_again(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake_yosys(tmp_path, monkeypatch, "pass")
     synthesize_open(project, SETTINGS, from_design)
@@ -171,12 +216,12 @@ def test_folders_edited_by_hand_are_refused(project: Path, edit: str, error: typ
 def test_edited_sources_are_compiled_again_or_refused_with_the_compilers_words(project: Path) -> None:
     for name in ("ziglang", "pyosys"):
         pytest.importorskip(name)
-    from fpgaprune.synth.open.front_ends import find_front_end  # noqa: PLC0415
-
     first = synthesize_open(project, SETTINGS, find_front_end())
     weights = project / "firmware" / "weights" / "w2.h"
     text = weights.read_text()
     weights.write_text(text.replace("0.0625", "1.328125"))  # 4 becomes 85, of four signed digits
+    with pytest.raises(ToolError, match=r"the layer d0 \(netlist\) differs .* in \d+ of 1000 samples;.*edited by hand"):
+        synthesize_open(project, SETTINGS, find_front_end())
     weights.with_suffix(".txt").write_text(weights.with_suffix(".txt").read_text().replace("0.0625", "1.328125"))
     again = synthesize_open(project, SETTINGS, find_front_end())
     assert [layer.multipliers for layer in first.layers if layer.name == "d0"] == [0]

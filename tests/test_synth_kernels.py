@@ -6,13 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fpgaprune.estimate.kernels import KernelForm, plan_kernel
+from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.settings import GenerateSettings, SparseKernels
 from fpgaprune.read.project import read_project
 from fpgaprune.synth.open.front import front_end
+from fpgaprune.synth.open.lanes import multiplexed_kernel
 from fpgaprune.synth.open.netlist import multipliers
 from fpgaprune.synth.open.positions import one_position
+from tests.estimate_designs import dense
 from tests.generate_models import loaded
 
 NAMES = ("along", "fc", "scale")
@@ -55,3 +59,15 @@ def test_a_netlist_has_the_multipliers_of_the_text(tmp_path: Path, kernels: Spar
         counted = layer.attributes["kernel_multipliers"]
         assert len(multipliers(netlist)) == counted
         assert (counted == 0) is (kernels is SparseKernels.ADDERS)
+
+
+def test_lanes_with_tables_idle_where_a_weight_is_zero() -> None:
+    codes = np.array([[11, 0], [0, 0], [43, 0], [0, 0], [0, 2], [0, 0], [53, 0], [45, -8]])
+    layer = dense("fc", "in", codes, accumulator_precision=FixedPoint(30, 30))
+    plan = plan_kernel(codes, 4, form=KernelForm.LANES)
+    found = multiplexed_kernel(layer, FixedPoint(8, 8), layer.accumulator_precision, plan)
+    assert found.multipliers == 2
+    assert found.cycles == 4
+    assert [slot is None for slot in found.lanes[0]] == [False, True, False, True]
+    data = np.random.default_rng(0).integers(-128, 128, (50, 8))
+    np.testing.assert_array_equal(found.evaluate(data), layer.output_precision.codes(data @ codes))

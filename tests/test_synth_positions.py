@@ -1,21 +1,27 @@
-"""One position's hardware of a convolution, held to the whole convolution."""
+"""One position's hardware, held to all positions together."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fpgaprune.design import Geometry, LayerKind, LayerSpec
+from fpgaprune.design import Geometry, LayerKind, LayerSpec, Strategy
+from fpgaprune.device import find_device
 from fpgaprune.errors import UnsupportedError
-from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.estimate import rules_for
+from fpgaprune.estimate.pricing import Pricing
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.flow.generate import generate_loaded
-from fpgaprune.generate.settings import GenerateSettings
-from fpgaprune.read.project import read_project
+from fpgaprune.flow.open_checks import check_simulation
+from fpgaprune.flow.open_job import OpenSettings, open_job
+from fpgaprune.flow.open_modules import build_modules
+from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
 from fpgaprune.synth.open.evaluate import evaluate
 from fpgaprune.synth.open.front import front_end
-from fpgaprune.synth.open.netlist import Netlist, Port, multipliers
-from fpgaprune.synth.open.positions import one_position
+from fpgaprune.synth.open.lanes import ONLY
+from fpgaprune.synth.open.layers import module_of_position
+from fpgaprune.synth.open.netlist import Netlist, Port, multipliers, type_range
+from fpgaprune.synth.open.positions import one_packet, one_position
 from tests import generate_models
 from tests.netlists import Builder
 
@@ -64,35 +70,93 @@ def test_one_position_is_all_of_the_convolution(stride: int, before: int) -> Non
     assert len(multipliers(whole)) > 2 * np.count_nonzero(_WEIGHTS)
 
 
-def test_several_positions_at_a_time_are_refused() -> None:
-    with pytest.raises(UnsupportedError, match="2 of its 7 positions"):
-        one_position(*convolution(1, kernel_at_once=2))
+def test_several_positions_at_a_time_are_copies() -> None:
+    layer, whole = convolution(1, kernel_at_once=2)
+    one = one_position(layer, whole)
+    pricing = Pricing(rules_for("vitis_hls"), find_device("xcvu13p-flga2577-2-e").dsp_block)
+    module = module_of_position(one, "conv", pricing)
+    assert (module.copies, module.multipliers) == (2, 2 * np.count_nonzero(_WEIGHTS))
+    assert len(module.module.outputs) == 2
+
+
+def packets(*factors: int) -> Netlist:
+    """Two streams of packets of two values: their sum, times the packet's factor."""
+    build = Builder()
+    size = 2 * len(factors)
+    inputs = [build.input(number, _DATA) for number in range(2 * size)]
+    roots = [
+        build.product(build.sum(inputs[number], inputs[size + number]), build.constant(factors[number // 2]))
+        for number in range(size)
+    ]
+    ports = (Port("a", 8, True, size), Port("b", 8, True, size))
+    return build.netlist("scaled", ports, (Port("y", 20, True, size),), roots)
+
+
+def test_one_packet_is_all_of_a_stream() -> None:
+    whole = packets(45, 45, 45)
+    one = one_packet(whole, 3)
+    assert one.positions == 3
+    assert [len(multipliers(netlist)) for netlist in (whole, one.netlist)] == [6, 2]
+    data = np.random.default_rng(0).integers(-128, 128, (1000, 12))
+    assert np.array_equal(one.evaluate(data), evaluate(whole, data))
+
+
+def test_packets_that_differ_or_do_not_fit_are_refused() -> None:
+    with pytest.raises(UnsupportedError, match="its 3 positions take turns, and not all of them compute the same"):
+        one_packet(packets(45, 45, 43), 3)
+    with pytest.raises(UnsupportedError, match="do not come in 4 packets"):
+        one_packet(packets(45, 45, 45), 4)
 
 
 @pytest.mark.keras
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["signal", "separable"])
-def test_generated_convolutions_are_one_positions_hardware_in_turns(tmp_path: Path, name: str) -> None:
+def test_streams_are_one_positions_hardware_shared_or_not(tmp_path: Path) -> None:
     project = tmp_path / "p"
-    model = generate_models.loaded(generate_models.built(getattr(generate_models, name)))
-    generate_loaded(model, project, GenerateSettings(), run_verify=False)
-    design = read_project(project)
-    estimated = {layer.name: layer.multipliers for layer in estimate_design(design, rules_for("vitis_hls")).layers}
-    folder = tmp_path / "netlists"
-    folder.mkdir()
-    seen = 0
-    for netlist in front_end(project, design, folder).netlists:
-        layer = design[netlist.name]
-        if layer.geometry is None or layer.weight is None:
-            continue
-        assert layer.parallelization_factor == 1 < layer.positions
-        one = one_position(layer, netlist)
-        (port,) = netlist.inputs
-        least = -(2 ** (port.width - 1)) if port.signed else 0
-        data = np.random.default_rng(0).integers(least, least + 2**port.width, (200, port.size))
-        assert np.array_equal(one.evaluate(data), evaluate(netlist, data))
-        bound = estimated[layer.name]
+    always = SparseKernels.ALWAYS
+    layers = {
+        "sep": LayerSettings(reuse_factor=2, sparse_kernels=always),
+        "grouped": LayerSettings(reuse_factor=2, strategy=Strategy.RESOURCE),
+        "last": LayerSettings(reuse_factor=4, sparse_kernels=always),
+        "last_softmax": LayerSettings(reuse_factor=2),
+    }
+    model = generate_models.loaded(generate_models.built(generate_models.separable))
+    generate_loaded(model, project, GenerateSettings(io_type="io_stream", layers=layers), run_verify=False)
+    job = open_job(project, OpenSettings("vitis_hls"))
+    (tmp_path / "netlists").mkdir()
+    modules, reasons = build_modules(job, front_end(project, job.design, tmp_path / "netlists"))
+    assert reasons == {"last_softmax": f"softmax at reuse factor 2: {ONLY}"}
+    assert sum(module.turns is not None for module in modules.values()) >= 4
+    shared = [name for name, module in modules.items() if module.multiplexed is not None]
+    assert shared == ["sep_depthwise", "sep_pointwise", "grouped", "last"]
+    for module in modules.values():
+        bound = job.expected[module.name].multipliers
         assert bound is not None
-        assert bound.low == bound.high == len(multipliers(one.netlist)) > 0
-        seen += 1
-    assert seen >= 2
+        assert bound.low <= module.multipliers <= bound.high, module.name
+    assert "equal the C simulation bit for bit" in check_simulation(job, modules)
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_convolutions_take_turns_on_copies_and_on_kernels_of_ours(tmp_path: Path) -> None:
+    project = tmp_path / "p"
+    layers = {
+        "c1": LayerSettings(parallelization_factor=3),
+        "c2": LayerSettings(reuse_factor=2, sparse_kernels=SparseKernels.ALWAYS),
+    }
+    model = generate_models.loaded(generate_models.built(generate_models.signal))
+    generate_loaded(model, project, GenerateSettings(layers=layers), run_verify=False)
+    job = open_job(project, OpenSettings("vitis_hls"))
+    (tmp_path / "netlists").mkdir()
+    network = front_end(project, job.design, tmp_path / "netlists")
+    modules, reasons = build_modules(job, network)
+    assert not reasons
+    assert (modules["c1"].copies, modules["c2"].copies) == (3, 1)
+    for module in modules.values():
+        bound = job.expected[module.name].multipliers
+        assert bound is not None
+        assert bound.low <= module.multipliers <= bound.high, module.name
+    # The compiled C++ runs through the time slots: its netlist tells what comes out of them.
+    (whole,) = (netlist for netlist in network.netlists if netlist.name == "c2")
+    (port,) = whole.inputs
+    data = np.random.default_rng(0).integers(*type_range(port.width, port.signed), (100, port.size), endpoint=True)
+    assert np.array_equal(modules["c2"].evaluate(data), evaluate(whole, data))

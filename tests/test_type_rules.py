@@ -6,15 +6,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_ranges import Range, matrix_range, range_of, spanning, trimmed
 from fpgaprune.generate.type_rules import (
-    Range,
     affine_range,
     for_constants,
     for_range,
-    matrix_range,
     product_type,
-    range_of,
-    spanning,
     sum_type,
     to_nearest,
     union,
@@ -99,3 +96,20 @@ def test_constants_that_fit_fewer_bits_get_fewer() -> None:
     assert str(for_constants(np.array([0.5, -0.25, 0.0]), 16)) == "ap_fixed<3,1>"
     assert for_constants(np.zeros(4), 16).width == 1
     assert range_of(FixedPoint(4, 2)).high == 1.75
+
+
+@given(types, st.integers(0, 14), st.lists(st.integers(-(2**14), 2**14), min_size=1, max_size=6))
+def test_a_trimmed_type_holds_the_constants_and_no_unused_bit(
+    precision: FixedPoint, step: int, some: list[int]
+) -> None:
+    step = min(step, precision.width - 1)
+    codes = np.clip(np.array(some) << step, precision.min_code, precision.max_code) >> step << step
+    values = codes * precision.lsb
+    found = trimmed(precision, values)
+    assert found.holds(values)
+    assert (found.integer, found.signed) == (precision.integer, precision.signed)
+    assert found.width <= precision.width
+    if codes.any() and found.width > 3:
+        assert (found.codes(values) % 2).any()
+    if not codes.any():
+        assert found == precision

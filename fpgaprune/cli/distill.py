@@ -5,25 +5,28 @@ from typing import Annotated
 
 import typer
 
-from fpgaprune.cli.options import (
+from fpgaprune.cli.compression import (
     DataOption,
+    LearningRateOption,
     LossOption,
     MixingOption,
     ModelArgument,
+    ModelPartOption,
     NewModelOption,
     RecipeOption,
     ScoreOption,
+    SeedOption,
     TeacherWeightsOption,
     TemperatureOption,
-    WeightsOption,
+    answer,
 )
-from fpgaprune.cli.output import Format, FormatOption, emit, tell
+from fpgaprune.cli.options import WeightsOption
+from fpgaprune.cli.output import Format, FormatOption
 from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.compress.distillation import Distillation
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.flow.compression import Teacher
 from fpgaprune.flow.distill import distill_file
-from fpgaprune.render import compression_sheet
 
 EXAMPLE = "fpgaprune distill pruned.h5 --teacher model.h5 --data train.npz -o student.h5"
 
@@ -37,12 +40,12 @@ def run(
     temperature: TemperatureOption = 4.0,
     mixing: MixingOption = 0.5,
     epochs: Annotated[int, typer.Option("--epochs", metavar="N", help="Epochs; the best one is kept.")] = 20,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="R", help="Of the training.")] = 1e-3,
+    learning_rate: LearningRateOption = 1e-3,
     loss: LossOption = None,
     score: ScoreOption = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
+    seed: SeedOption = 0,
     config: RecipeOption = None,
-    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    part: ModelPartOption = None,
     weights: WeightsOption = None,
     teacher_weights: TeacherWeightsOption = None,
     form: FormatOption = Format.TEXT,
@@ -71,5 +74,4 @@ def run(
             seed=seed,
             on_epoch=show_epoch(progress),
         )
-    emit(form, compression_sheet(found.record), lambda: found.record)
-    tell(f"The model is in {found.output}, its record in {found.record_path}.")
+    answer(found, form)

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from fpgaprune import __version__
+from fpgaprune.clang import VARIABLE as CLANG
 from fpgaprune.cli.output import show, write_json
 from fpgaprune.synth.amd.tools import TOOLS, locate, version_of
 from fpgaprune.synth.open.verilator import VARIABLE as VERILATOR
@@ -99,7 +100,7 @@ def _qkeras_owner() -> Finding:
 def _compilers() -> list[Finding]:
     purpose = "C simulation (verify)"
     system = Finding("compiler", "g++", shutil.which("g++"), purpose)
-    wheel = _package("ziglang", "compiler", f"{purpose}, where there is no g++; open synthesis: clang")
+    wheel = _package("ziglang", "compiler", f"{purpose}, where there is no g++")
     if system.found is None and wheel.found is None:
         system = system._replace(problem="no C++ compiler found: install g++, or pip install 'fpgaprune[compiler]'")
     return [system, wheel]
@@ -107,6 +108,7 @@ def _compilers() -> list[Finding]:
 
 def _tools() -> list[Finding]:
     open_tools = [
+        _located("ziglang", f"open synthesis and fast C simulation: clang; override: {CLANG}", CLANG, "clang++"),
         _located("pyosys", f"open synthesis: mapping; override: {YOSYS}", YOSYS, "yosys"),
         _located(
             "verilator", f"open synthesis: running the Verilog; override: {VERILATOR}", VERILATOR, "verilator_bin"

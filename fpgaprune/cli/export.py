@@ -31,6 +31,10 @@ def run(
         Path | None,
         typer.Option("--sweep", metavar="DIR", help="The output folder of the sweep. Default: build/NAME."),
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", metavar="N", help="The point as trained under this seed. Default: the best score."),
+    ] = None,
     storage: StorageOption = None,
 ) -> None:
     """Write a point's trained model and its HLS project, and verify the project by C simulation on the test data.
@@ -41,11 +45,12 @@ def run(
     check_output(output)
     with SweepProgress() as progress:
         opened = open_sweep(study, source, progress, storage)
-    found = find_point(opened, point)
+    found = find_point(opened, point, seed)
     with working("converting and verifying"):
         exported = export_point(found, evaluation_of(opened), output)
     agrees = exported.verification.agrees
-    write(f"{output}: {found.recipe.name}, score {found.score:.4f}, {found.dsp_high} DSPs, {found.lut} LUTs")
+    under = "" if opened.seeds == 1 else f" under seed {found.recipe.seed}"
+    write(f"{output}: {found.recipe.name}{under}, score {found.score:.4f}, {found.dsp_high} DSPs, {found.lut} LUTs")
     write(f"C simulation {'agrees with' if agrees else 'DISAGREES with'} the model: {exported.verification.reason}")
     if not exported.same_design:
         tell("The project is NOT the design that the sweep counted: model, data or versions changed since.")

@@ -4,26 +4,32 @@ from typing import Annotated, Any
 
 import typer
 
-from fpgaprune.cli.options import (
+from fpgaprune.cli.compression import (
     DataOption,
+    ExcludeOption,
+    LearningRateOption,
     LossOption,
+    MaxDspOption,
     MixingOption,
     ModelArgument,
+    ModelPartOption,
     NewModelOption,
     RecipeOption,
     ScoreOption,
+    SeedOption,
+    SettingOption,
     TeacherOption,
     TeacherWeightsOption,
     TemperatureOption,
-    WeightsOption,
+    answer,
     teacher_from,
 )
-from fpgaprune.cli.output import Format, FormatOption, emit, tell
+from fpgaprune.cli.options import WeightsOption
+from fpgaprune.cli.output import Format, FormatOption
 from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
 from fpgaprune.flow.factorize import factorize_config, factorize_file
-from fpgaprune.render import compression_sheet
 
 EXAMPLE = "fpgaprune factorize model.h5 --energy 0.95 --data train.npz -o low_rank.h5"
 
@@ -37,23 +43,16 @@ def run(
     energy: Annotated[
         float | None, typer.Option("--energy", metavar="F", help="low_rank: share of the energy that layers keep.")
     ] = None,
-    max_dsp: Annotated[
-        int | None, typer.Option("--max-dsp", metavar="N", help="low_rank: DSPs of the whole design.")
-    ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option("--exclude", metavar="NAME", help="Layer, pattern or type:CLASS to leave alone; repeatable."),
-    ] = None,
+    max_dsp: MaxDspOption = None,
+    exclude: ExcludeOption = None,
     epochs: Annotated[int, typer.Option("--epochs", metavar="N", help="Of training afterwards, 0: none.")] = 20,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="R", help="Of the training.")] = 1e-3,
+    learning_rate: LearningRateOption = 1e-3,
     loss: LossOption = None,
     score: ScoreOption = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the method.")
-    ] = None,
+    seed: SeedOption = 0,
+    setting: SettingOption = None,
     config: RecipeOption = None,
-    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    part: ModelPartOption = None,
     weights: WeightsOption = None,
     teacher: TeacherOption = None,
     teacher_weights: TeacherWeightsOption = None,
@@ -90,5 +89,4 @@ def run(
             teacher=teacher_from(teacher, teacher_weights, temperature, mixing),
             on_epoch=show_epoch(progress),
         )
-    emit(form, compression_sheet(found.record), lambda: found.record)
-    tell(f"The model is in {found.output}, its record in {found.record_path}.")
+    answer(found, form)

@@ -4,16 +4,20 @@ from typing import Annotated
 
 import typer
 
-from fpgaprune.cli.fit_progress import FitProgress
-from fpgaprune.cli.options import (
+from fpgaprune.cli.compression import (
     DataOption,
     LossOption,
+    MaxDspOption,
+    MaxLutOption,
     ModelArgument,
+    ModelPartOption,
     NewModelOption,
     RecipeOption,
     ScoreOption,
-    WeightsOption,
+    SeedOption,
 )
+from fpgaprune.cli.fit_progress import FitProgress
+from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.flow.fit import FitConfig, fit_file
@@ -28,14 +32,16 @@ def run(
     *,
     data: DataOption,
     output: NewModelOption,
-    max_dsp: Annotated[
-        int | None, typer.Option("--max-dsp", metavar="N", min=0, help="DSPs of the whole design.")
-    ] = None,
-    max_lut: Annotated[
-        int | None, typer.Option("--max-lut", metavar="N", min=1, help="LUTs of the whole design.")
-    ] = None,
+    max_dsp: MaxDspOption = None,
+    max_lut: MaxLutOption = None,
     min_score: Annotated[
-        float | None, typer.Option("--min-score", metavar="A", help="The least score on the validation samples.")
+        float | None,
+        typer.Option(
+            "--min-score",
+            metavar="A",
+            help="The least score on the validation samples. Default: nine tenths of what that of MODEL is above a "
+            "constant answer's.",
+        ),
     ] = None,
     score: ScoreOption = None,
     loss: LossOption = None,
@@ -45,13 +51,13 @@ def run(
     tries: Annotated[
         int, typer.Option("--tries", metavar="N", help="At most so many combinations that are worth training.")
     ] = 12,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
+    seed: SeedOption = 0,
     config: RecipeOption = None,
-    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    part: ModelPartOption = None,
     weights: WeightsOption = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
-    """Combine fewer bits, fewer weights, low rank and cheaper constants, and keep the best model within the limits.
+    """Combine fewer bits, fewer, shared and cheaper weights and low rank; keep the best model within the limits.
 
     What every combination costs is counted first without training; what lies far outside the limits is not trained.
     What was tried is kept in the folder NAME.fit beside the output: started again after Ctrl-C, or with more --tries,

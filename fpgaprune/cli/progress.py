@@ -18,6 +18,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from fpgaprune.flow.bits import Step
 from fpgaprune.flow.compression import Epoch
 from fpgaprune.results import VariantResult
 
@@ -99,7 +100,11 @@ class EpochProgress:
 
     def epoch(self, done: int, total: int, state: str) -> None:
         """An epoch is over."""
-        self._bar.update(self._task, completed=done, total=total, state=f"epoch {done}/{total}, {state}")
+        self.step(done, total, f"epoch {done}/{total}, {state}")
+
+    def step(self, done: int, total: int | None, state: str) -> None:
+        """Something is done; `total` is None where nobody knows how much there is."""
+        self._bar.update(self._task, completed=done, total=total, state=state)
 
     def say(self, sentence: str) -> None:
         """A line that stays."""
@@ -115,6 +120,23 @@ def show_epoch(progress: EpochProgress) -> Callable[[Epoch], None]:
         progress.epoch(epoch.epoch, epoch.epochs, f"{epoch.phase}, {state}")
         if dsp and not progress.drawn:
             progress.say(f"epoch {epoch.epoch}/{epoch.epochs}, {epoch.phase}: {state}")
+
+    return shown
+
+
+def show_step(progress: EpochProgress, what: str) -> Callable[[Step], None]:
+    """Shows how a search for bits goes on; a line for each narrowing where there is no bar."""
+    stage = ""
+
+    def shown(step: Step) -> None:
+        nonlocal stage
+        if step.stage != stage:
+            stage = step.stage
+            progress.begin(f"{what}: {stage}")
+        counted = "" if step.total is None else f"{step.done}/{step.total}, "
+        progress.step(step.done, step.total, f"{counted}{step.state}")
+        if step.total is None and not progress.drawn:
+            progress.say(step.state)
 
     return shown
 

@@ -4,27 +4,32 @@ from typing import Annotated, Any
 
 import typer
 
-from fpgaprune.cli.options import (
+from fpgaprune.cli.compression import (
     DataOption,
+    ExcludeOption,
     LossOption,
+    MaxDspOption,
+    MaxLutOption,
     MixingOption,
     ModelArgument,
+    ModelPartOption,
     NewModelOption,
     RecipeOption,
     ScoreOption,
+    SettingOption,
     TeacherOption,
     TeacherWeightsOption,
     TemperatureOption,
-    WeightsOption,
+    answer,
     teacher_from,
 )
-from fpgaprune.cli.output import Format, FormatOption, emit, tell
+from fpgaprune.cli.options import WeightsOption
+from fpgaprune.cli.output import Format, FormatOption
 from fpgaprune.cli.progress import EpochProgress, show_epoch
 from fpgaprune.compress.constants import constants_methods
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
 from fpgaprune.flow.prune import method_config, prune_file
-from fpgaprune.render import compression_sheet
 
 EXAMPLE = "fpgaprune prune model.h5 --method polynomial --target-sparsity 0.8 --data train.npz -o pruned.h5"
 
@@ -45,19 +50,12 @@ def run(
     target_sparsity: Annotated[
         float | None, typer.Option("--target-sparsity", metavar="F", help="Fraction of weights to remove, as 0.8.")
     ] = None,
-    max_dsp: Annotated[
-        int | None, typer.Option("--max-dsp", metavar="N", help="budget: DSPs of the whole design.")
-    ] = None,
-    max_lut: Annotated[
-        int | None, typer.Option("--max-lut", metavar="N", help="budget: LUTs of the whole design.")
-    ] = None,
+    max_dsp: MaxDspOption = None,
+    max_lut: MaxLutOption = None,
     digits: Annotated[
         int | None, typer.Option("--digits", metavar="K", help="csd_rounding: signed digits per weight, default 2.")
     ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option("--exclude", metavar="NAME", help="Layer, pattern or type:CLASS to leave alone; repeatable."),
-    ] = None,
+    exclude: ExcludeOption = None,
     epochs: Annotated[
         int | None,
         typer.Option("--epochs", metavar="N", help="polynomial, n_m, blocks: epochs in all. budget: train, too."),
@@ -68,12 +66,9 @@ def run(
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
     ] = False,
-    setting: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other setting of the method, as learning_rate=0.002."),
-    ] = None,
+    setting: SettingOption = None,
     config: RecipeOption = None,
-    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    part: ModelPartOption = None,
     precision: Annotated[
         str | None,
         typer.Option("--precision", metavar="TYPE", help='Type of what the model leaves open, as "ap_fixed<16,6>".'),
@@ -126,5 +121,4 @@ def run(
             teacher=teacher_from(teacher, teacher_weights, temperature, mixing),
             on_epoch=show_epoch(progress),
         )
-    emit(form, compression_sheet(found.record), lambda: found.record)
-    tell(f"The model is in {found.output}, its record in {found.record_path}.")
+    answer(found, form)

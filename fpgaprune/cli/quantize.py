@@ -1,30 +1,50 @@
 """`fpgaprune quantize`: a float model in few bits."""
 
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fpgaprune.cli.options import DataOption, LossOption, ScoreOption, WeightsOption
-from fpgaprune.cli.output import Format, FormatOption, emit, tell
-from fpgaprune.cli.progress import EpochProgress, show_epoch
+from fpgaprune.cli.compression import (
+    DataOption,
+    ExcludeOption,
+    LearningRateOption,
+    LossOption,
+    MaxDspOption,
+    MaxLutOption,
+    ModelArgument,
+    ModelPartOption,
+    NewModelOption,
+    RecipeOption,
+    ScoreOption,
+    SeedOption,
+    answer,
+)
+from fpgaprune.cli.options import WeightsOption
+from fpgaprune.cli.output import Format, FormatOption, emit, show, tell
+from fpgaprune.cli.progress import EpochProgress, show_epoch, show_step
 from fpgaprune.compress.quantization import PostTraining
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_layer_settings
-from fpgaprune.flow.quantize import quantize_file
-from fpgaprune.render import compression_sheet
+from fpgaprune.errors import ConfigError
+from fpgaprune.flow.bits import NARROWER
+from fpgaprune.flow.quantize import quantize_file, quantize_within
+from fpgaprune.render import bits_sheet, compression_sheet, to_text
+from fpgaprune.results.bits import BitLimits, BitsResult
 
 EXAMPLE = "fpgaprune quantize model.h5 --bits 8 --data train.npz -o quantized.h5"
 
 
 def run(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A Keras model: .h5, .keras, or .json with its weights.")
-    ],
+    model: ModelArgument,
     *,
     data: DataOption,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The new model, .h5 or .keras.")],
-    bits: Annotated[int, typer.Option("--bits", metavar="N", help="Bits of weights and values between layers.")] = 8,
+    output: NewModelOption,
+    bits: Annotated[
+        int | None,
+        typer.Option(
+            "--bits", metavar="N", help="Bits of weights and values between layers, default 8; a search starts at 16."
+        ),
+    ] = None,
     weight_bits: Annotated[
         int | None, typer.Option("--weight-bits", metavar="N", help="Bits of weights, where they differ.")
     ] = None,
@@ -47,21 +67,32 @@ def run(
             "--form), per_channel; repeatable.",
         ),
     ] = None,
-    exclude: Annotated[
-        list[str] | None,
-        typer.Option("--exclude", metavar="NAME", help="Layer, pattern or type:CLASS to leave float; repeatable."),
+    exclude: ExcludeOption = None,
+    max_dsp: MaxDspOption = None,
+    max_lut: MaxLutOption = None,
+    max_bops: Annotated[
+        int | None, typer.Option("--max-bops", metavar="N", min=0, help="Search: bit operations, as estimate has them.")
+    ] = None,
+    max_ebops: Annotated[
+        int | None, typer.Option("--max-ebops", metavar="N", min=0, help="Search: effective bit operations.")
+    ] = None,
+    min_score: Annotated[
+        float | None,
+        typer.Option("--min-score", metavar="A", help="Search: the least score on the validation samples."),
+    ] = None,
+    widths: Annotated[
+        str | None,
+        typer.Option("--widths", metavar="N,...", help="Search: the bits to try, default 12,10,8,7,6,5,4,3,2."),
     ] = None,
     epochs: Annotated[
         int, typer.Option("--epochs", metavar="N", help="Epochs of quantization-aware fine-tuning, zeros held.")
     ] = 0,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", metavar="R", help="Of the fine-tuning.")] = 1e-3,
+    learning_rate: LearningRateOption = 1e-3,
     loss: LossOption = None,
     score: ScoreOption = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")] = 0,
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", metavar="FILE", help="A recipe of `generate` to count DSPs for.")
-    ] = None,
-    part: Annotated[str | None, typer.Option("--part", metavar="P", help="FPGA part.")] = None,
+    seed: SeedOption = 0,
+    config: RecipeOption = None,
+    part: ModelPartOption = None,
     weights: WeightsOption = None,
     output_format: FormatOption = Format.TEXT,
 ) -> None:
@@ -70,10 +101,17 @@ def run(
     Integer bits and scales are chosen array by array for the least square error on the data. Batch normalizations
     are folded into the layer before. The network's inputs and everything else that goes into a quantized layer get a
     type too.
+    With a limit (--max-dsp, --max-lut, --max-bops, --max-ebops) every layer gets bits of its own: what fewer bits of
+    its weights and of its values lose is measured on the validation samples, what they save follows from the estimate,
+    and the narrowing that saves most for what it loses comes first, until the limits hold or --min-score is reached.
+    --epochs trains afterwards. Exit code 1: the limits cannot be met; the answer says by how much.
     The record beside the model, NAME.pruning.json, says which type everything got and what stayed float.
     """
+    limits = BitLimits(max_dsp, max_lut, max_bops, max_ebops, min_score)
+    search = limits != BitLimits()
+    start = (16 if search else 8) if bits is None else bits
     asked = PostTraining(
-        bits,
+        start,
         weight_bits,
         activation_bits,
         bias_bits,
@@ -82,22 +120,46 @@ def run(
         per_channel,
         PostTraining.layers_from(parse_layer_settings(layer or ())),
     )
-    settings = settings_from(config, {"part": part})
+    common: dict[str, Any] = {
+        "settings": settings_from(config, {"part": part}),
+        "weights": weights,
+        "loss": loss,
+        "score": score,
+        "epochs": epochs,
+        "learning_rate": learning_rate,
+        "seed": seed,
+    }
     with EpochProgress() as progress:
-        progress.begin(f"{model.name}: {bits} bits")
-        found = quantize_file(
-            model,
-            output,
-            asked,
-            data,
-            settings,
-            weights=weights,
-            loss=loss,
-            score=score,
-            epochs=epochs,
-            learning_rate=learning_rate,
-            seed=seed,
-            on_epoch=show_epoch(progress),
-        )
-    emit(output_format, compression_sheet(found.record), lambda: found.record)
-    tell(f"The model is in {found.output}, its record in {found.record_path}.")
+        progress.begin(f"{model.name}: {f'search from {start}' if search else start} bits")
+        common["on_epoch"] = show_epoch(progress)
+        if search:
+            seen = show_step(progress, model.name)
+            found = quantize_within(
+                model, output, asked, limits, data, narrower=_widths(widths), on_step=seen, **common
+            )
+        else:
+            written = quantize_file(model, output, asked, data, **common)
+    if search:
+        _answer(found, output_format)
+        return
+    answer(written, output_format)
+
+
+def _widths(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return NARROWER
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        message = f"the widths {text!r} must be whole numbers with commas between them, as in 10,8,6"
+        raise ConfigError(message) from error
+
+
+def _answer(found: BitsResult, form: Format) -> None:
+    if form is Format.TEXT and found.record is not None:
+        show(to_text(compression_sheet(found.record)))
+        show("")
+    emit(form, bits_sheet(found), found.json)
+    if found.output is None:
+        raise typer.Exit(1)
+    tell(f"The model is in {found.output}, its record in {found.output.stem}.pruning.json beside it.")

@@ -85,7 +85,7 @@ def run(
 
     Each point is pruned by magnitude, rounded, run bit for bit as its hardware would, and its DSPs, LUTs and latency
     are counted. What is finished stays in a database that optuna-dashboard reads: the same command computes only what
-    is missing, and several may run at once.
+    is missing, and several may run at once. With `seeds` in [sweep], points are means over several seeds.
 
     Exit code 1 when a point failed, or synthesis finds other DSPs than expected.
     """
@@ -97,6 +97,7 @@ def run(
         return
     with SweepProgress() as progress:
         opened = open_sweep(folder, target, progress, storage)
+        progress.unit = "points" if opened.seeds == 1 else "runs"
         work = None if place is None else dask_workers(opened, place, progress.say)
         try:
             result = run_sweep(opened, progress, jobs=jobs or 1, retry_failed=retry, search=searched, computation=work)

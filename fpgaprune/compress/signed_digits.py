@@ -1,6 +1,6 @@
 """Training within signed digits: every weight keeps to the number of digits its hardware was chosen for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,13 @@ from fpgaprune.frameworks import load_frameworks
 class DigitLimits:
     """What the kernel of one layer may hold: values of its type with at most `digits` signed digits, weight by weight.
 
-    Those of more than two digits sit in multipliers, which may be shared: they stay at `values`.
+    Those of more than two digits sit in multipliers, which may be shared: they stay at `values` where that is
+    `settled`, else they are free within the type.
     """
 
     values: NDArray[np.float64]
     precision: FixedPoint
+    settled: bool = True
 
     @property
     def digits(self) -> NDArray[np.int64]:
@@ -29,48 +31,85 @@ class DigitLimits:
         return csd_digits(self.precision.codes(self.values))
 
 
-def projection(limits: Mapping[str, DigitLimits]) -> Callable[[Kernel, Any], Any]:
-    """The function that puts a tensor of a kernel within its limits, for `Trainer`; others pass as they are."""
-    digits = {name: limit.digits for name, limit in limits.items()}
+class DigitProjection:
+    """The function that puts a tensor of a kernel within its limits, for `Trainer`; others pass as they are.
 
-    def project(kernel: Kernel, tensor: Any) -> Any:
-        limit = limits.get(kernel.layer)
-        if limit is None:
+    The limits may change while the training goes on, of the layers that have some from the start.
+    """
+
+    def __init__(self, limits: Mapping[str, DigitLimits]) -> None:
+        tensorflow = load_frameworks().tensorflow
+        self._held = {
+            name: _Held(
+                tensorflow.Variable(np.zeros(limit.values.shape, np.int32), trainable=False),
+                tensorflow.Variable(np.zeros(limit.values.shape, np.float32), trainable=False),
+                *(tensorflow.Variable(1.0, trainable=False, dtype=tensorflow.float32) for _ in range(3)),
+            )
+            for name, limit in limits.items()
+        }
+        self.hold(limits)
+
+    def hold(self, limits: Mapping[str, DigitLimits]) -> None:
+        """Other limits from here on."""
+        for name, limit in limits.items():
+            held, free = self._held[name], 0 if limit.settled else _FREE
+            digits = np.where(limit.digits > 2, np.maximum(limit.digits, free), limit.digits)
+            held.digits.assign(digits.astype(np.int32))
+            held.values.assign(limit.values.astype(np.float32))
+            held.lsb.assign(limit.precision.lsb)
+            held.least.assign(limit.precision.min_code)
+            held.most.assign(limit.precision.max_code)
+
+    def __call__(self, kernel: Kernel, tensor: Any) -> Any:
+        """The tensor within the limits of the kernel's layer."""
+        held = self._held.get(kernel.layer)
+        if held is None:
             return tensor
         tensorflow = load_frameworks().tensorflow
-        count, precision = digits[kernel.layer], limit.precision
-        codes = tensorflow.clip_by_value(tensor / precision.lsb, precision.min_code, precision.max_code)
-        few = tensorflow.where(count == 1, _one(codes, precision), tensorflow.zeros_like(codes))
-        few = tensorflow.where(count == 2, _two(codes, precision), few) * precision.lsb
-        return tensorflow.where(count > 2, tensorflow.constant(limit.values, tensor.dtype), few)
-
-    return project
+        codes = tensorflow.clip_by_value(tensor / held.lsb, held.least, held.most)
+        few = tensorflow.where(held.digits == 1, _one(codes, held.least, held.most), tensorflow.zeros_like(codes))
+        few = tensorflow.where(held.digits == 2, _two(codes, held.least, held.most), few)
+        few = tensorflow.where(held.digits >= _FREE, tensorflow.round(codes), few) * held.lsb
+        return tensorflow.where((held.digits > 2) & (held.digits < _FREE), held.values, few)
 
 
-def _one(codes: Any, precision: FixedPoint) -> Any:
+_FREE = 99  # stands for any number of digits; types have fewer
+
+
+@dataclass(frozen=True, eq=False)
+class _Held:
+    """The limits of one kernel as variables: digits and values by weight, and the type's step and outermost codes."""
+
+    digits: Any
+    values: Any
+    lsb: Any
+    least: Any
+    most: Any
+
+
+def _one(codes: Any, least: Any, most: Any) -> Any:
     """The nearest of zero and the powers of two a type has; of its own sign, so never past the smallest code."""
     tensorflow = load_frameworks().tensorflow
     lower = _power_below(codes)
     magnitude = tensorflow.abs(codes)
     power = tensorflow.where(magnitude < 1.5 * lower, lower, 2 * lower)
     power = tensorflow.where(magnitude < 1, tensorflow.where(magnitude < 0.5, 0.0, 1.0), power)
-    largest = tensorflow.where(codes < 0, float(-precision.min_code), float((precision.max_code + 1) // 2))
+    largest = tensorflow.where(codes < 0, -least, (most + 1) / 2)
     return tensorflow.sign(codes) * tensorflow.minimum(power, largest)
 
 
-def _two(codes: Any, precision: FixedPoint) -> Any:
+def _two(codes: Any, least: Any, most: Any) -> Any:
     """The nearest of two digits: the first is one of the powers around, the second the nearest to what it leaves."""
     tensorflow = load_frameworks().tensorflow
-    wide = FixedPoint(precision.width + 2, precision.width + 2)
     found = []
     for factor in (1.0, 2.0):
         first = tensorflow.sign(codes) * factor * _power_below(codes)
-        found.append(first + _one(codes - first, wide))
+        found.append(first + _one(codes - first, 4 * least, 4 * most))
     nearer = tensorflow.abs(found[0] - codes) <= tensorflow.abs(found[1] - codes)
     best = tensorflow.where(nearer, *found)
     best = tensorflow.where(tensorflow.abs(codes) < 0.5, tensorflow.zeros_like(codes), best)
     # The largest code, one below a power of two, has two digits itself; so has the smallest, with one.
-    return tensorflow.clip_by_value(best, precision.min_code, precision.max_code)
+    return tensorflow.clip_by_value(best, least, most)
 
 
 def _power_below(codes: Any) -> Any:

@@ -137,7 +137,7 @@ class Trainer:
         """From here on kernels hold what `project` gives."""
         self._project = project
         self._hidden = self._hide() if project is not None else []
-        self._put_projected()
+        self.put_projected()
         self._use(self._rate)
 
     def set_gates(self, gates: Gates | None, learning_rate: float = 0.1) -> None:
@@ -158,6 +158,16 @@ class Trainer:
         """Begin a phase: a fresh Adam optimizer, and `l1` times the sum of magnitudes added to the loss."""
         self._use(learning_rate)
         self._l1.assign(l1)
+
+    def slow_down(self, learning_rate: float) -> None:
+        """Go on with another learning rate."""
+        self._rate = learning_rate
+        self._optimizer.learning_rate.assign(learning_rate)
+
+    def wanted(self) -> tuple[NDArray[np.float64], ...]:
+        """What the kernels would hold without projection, one array each."""
+        found = self._hidden or [kernel.variable for kernel in self.kernels]
+        return tuple(np.asarray(each.numpy(), dtype=np.float64) for each in found)
 
     def epoch(self) -> float:
         """One pass over the shuffled training samples; returns the mean loss, NaN included."""
@@ -217,14 +227,15 @@ class Trainer:
             hidden.assign(tensorflow.where(mask, hidden, tensorflow.zeros_like(hidden)))
         if self._gates is not None:
             self._put(self._gated(self._gates.steady()))
-        self._put_projected()
+        self.put_projected()
         for variable, tie in self._ties:
             variable.assign(tie(variable))
         for mask, kernel in zip(self._masks, self.kernels, strict=True):
             kernel.variable.assign(tensorflow.where(mask, kernel.variable, tensorflow.zeros_like(kernel.variable)))
         return loss
 
-    def _put_projected(self) -> None:
+    def put_projected(self) -> None:
+        """Let the kernels hold what the projection makes of them now."""
         if self._project is not None:
             self._put([self._project(kernel, each) for kernel, each in zip(self.kernels, self._hidden, strict=True)])
 

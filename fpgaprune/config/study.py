@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from fpgaprune.compress import LAYER_LIMIT, PruneConfig, config_type
 from fpgaprune.compress.stack import GridTraining
@@ -20,6 +20,7 @@ from fpgaprune.errors import ConfigError, unknown_choice
 
 DEFAULT_METHOD = "iterative_l1"
 Settings = dict[str, Any]
+_MOST_SEEDS = 1000
 
 
 class _Strict(BaseModel):
@@ -48,6 +49,12 @@ class _VariantFile(_Strict):
     hardware: Settings = {}
 
 
+def _counted(value: object) -> object:
+    """A number of seeds as the seeds from 0."""
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return list(range(min(int(value), _MOST_SEEDS + 1))) if is_count else value  # type: ignore[call-overload]
+
+
 class _SweepFile(_Strict):
     """Axes as lists; what a study's [task] and [hardware] say otherwise is replaced, as by a variant."""
 
@@ -55,6 +62,11 @@ class _SweepFile(_Strict):
     sparsity: Annotated[list[Annotated[float, Field(ge=0, lt=1)]], Field(min_length=1)]
     strategy: list[str] = []
     reuse_factor: list[Annotated[int, Field(ge=1)]] = []
+    seeds: Annotated[
+        list[Annotated[int, Field(ge=0, lt=2**31)]] | None,
+        Field(min_length=1, max_length=_MOST_SEEDS),
+        BeforeValidator(_counted),
+    ] = None
     layer_limit: Annotated[float, Field(gt=0, le=1)] = LAYER_LIMIT
     synth: str | bool | None = None  # front, knee, all or a point's name; true: front
     model: str | None = None
@@ -97,7 +109,9 @@ class Sweep:
     """A grid over a model: a point for every combination of the axes, trained for it only with `training`.
 
     `bits` are those of every quantizer of the model, and of the types of what has none. `model` is a file of a
-    trained model; None: the study's task trains one. `task` and `hardware` are in force for all points.
+    trained model; None: the study's task trains one. `task` and `hardware` are in force for all points. Every point
+    is to be computed under each of `seeds`, which replace `seed` of the task where models are built and trained, but
+    not where data are loaded: (None,) where the task has none.
     """
 
     bits: tuple[int, ...]
@@ -110,6 +124,7 @@ class Sweep:
     hardware: Hardware
     training: GridTraining | None = None
     synth: str | None = None  # which points are synthesized as well
+    seeds: tuple[int | None, ...] = (None,)
 
 
 @dataclass(frozen=True)
@@ -186,6 +201,7 @@ def _sweep(path: Path, study: _StudyFile, sweep: _SweepFile) -> Sweep:
     except ValidationError as error:
         raise ConfigError(_complaint(f"{path}, [sweep], hardware", error)) from error
     strategies = tuple(_strategy(path, name) for name in sweep.strategy or [hardware.strategy])
+    task = {**study.task, **sweep.task}
     return Sweep(
         bits=tuple(sorted(set(sweep.bits))),
         sparsity=tuple(sorted(set(sweep.sparsity))),
@@ -193,11 +209,31 @@ def _sweep(path: Path, study: _StudyFile, sweep: _SweepFile) -> Sweep:
         reuse_factor=tuple(sorted(set(sweep.reuse_factor or [hardware.reuse_factor]))),
         layer_limit=sweep.layer_limit,
         model=None if sweep.model is None else path.parent / sweep.model,
-        task={**study.task, **sweep.task},
+        task=task,
         hardware=hardware,
         training=None if sweep.training is None else _training(path, sweep),
         synth="front" if sweep.synth is True else sweep.synth or None,
+        seeds=_seeds(path, sweep, task),
     )
+
+
+def _seeds(path: Path, sweep: _SweepFile, task: Mapping[str, Any]) -> tuple[int | None, ...]:
+    own = task.get("seed")
+    if sweep.seeds is None:
+        return (own if isinstance(own, int) and not isinstance(own, bool) else None,)
+    if sweep.training is None and sweep.model is not None:
+        message = (
+            f"{path}, [sweep]: seeds change nothing where the model is a file and no point is trained; leave out "
+            "`seeds` or `model`, or add [sweep.training]"
+        )
+        raise ConfigError(message)
+    if own is None:
+        message = (
+            f"{path}, [sweep]: seeds replace `seed` of [task], and there is none; add seed = 0 there, which "
+            "build_model and train of task.py heed"
+        )
+        raise ConfigError(message)
+    return tuple(sorted(set(sweep.seeds)))
 
 
 def _training(path: Path, sweep: _SweepFile) -> GridTraining:

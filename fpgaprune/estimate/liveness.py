@@ -15,11 +15,13 @@ from fpgaprune.design import Design, LayerKind, LayerSpec
 
 Mask = NDArray[np.bool_]
 
-# Elementwise and without a table: constants pass, and so does not being read. A lookup's index is not known to fold.
+# Elementwise and without a table: constants pass, and so does not being read.
 _ARITHMETIC = frozenset({
     "linear", "relu", "relu1", "relu6", "relu_max", "leaky_relu", "prelu", "thresholded_relu",
     "hard_sigmoid", "hard_tanh", "binary_tanh", "ternary_tanh",
 })  # fmt: skip
+# Elementwise with a table: an entry that nobody reads is not looked up, but a constant's entry is not known to fold.
+_LOOKUPS = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 _POOLS = frozenset({LayerKind.POOLING, LayerKind.GLOBAL_POOLING})
 _BY_CHANNEL = frozenset({LayerKind.CONV1D, LayerKind.CONV2D, *_DEPTHWISE, *_POOLS})
@@ -117,7 +119,7 @@ def _moving_outputs(layer: LayerSpec, inputs: list[Mask], codes: NDArray[np.int6
             either: Mask = np.logical_or.reduce(inputs)
             return either
         case _:
-            return inputs[0] if _passes(layer) else None
+            return inputs[0] if _passes(layer, _ARITHMETIC) else None
 
 
 def _read(
@@ -153,7 +155,7 @@ def _read_inputs(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, 
         case LayerKind.MERGE if layer.operation != "dot" and read.size == size:
             return read
         case _:
-            return read if _passes(layer) and read.size == size else None
+            return read if _passes(layer, _ARITHMETIC | _LOOKUPS) and read.size == size else None
 
 
 def _read_channels(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, size: int) -> Mask | None:
@@ -173,10 +175,10 @@ def _read_channels(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None
     return np.tile(channels, size // before)
 
 
-def _passes(layer: LayerSpec) -> bool:
+def _passes(layer: LayerSpec, activations: frozenset[str]) -> bool:
     if layer.kind is LayerKind.RESHAPE:
         return layer.operation is None or layer.operation in _WIRES
-    return layer.kind is LayerKind.ACTIVATION and layer.operation in _ARITHMETIC
+    return layer.kind is LayerKind.ACTIVATION and layer.operation in activations
 
 
 def _per_element(layer: LayerSpec, size: int) -> Mask | None:

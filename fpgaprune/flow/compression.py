@@ -9,9 +9,11 @@ from typing import Any
 
 from fpgaprune.compress import Progress, TrainingData
 from fpgaprune.compress.copying import predict
+from fpgaprune.compress.data import Arrays, as_tuple
 from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
+from fpgaprune.compress.metrics import Metric
 from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.estimate import estimate_design
@@ -87,7 +89,7 @@ class Compression:
         self.settings = settings or GenerateSettings()
         self.model = load_model(path, weights).model
         self.dataset = read_dataset(data, self.model, score)
-        self.inputs = InputSet((self.dataset.x,), data.name, real=True)
+        self.inputs = InputSet(as_tuple(self.dataset.x), data.name, real=True)
         self.loss = loss or likely_loss(self.model, self.dataset.y)
         check_targets(self.model, self.dataset, self.loss)
         self._path, self._output = path, output
@@ -187,9 +189,13 @@ def save_model(model: Any, output: Path) -> None:
 
 def score_model(model: Any, dataset: Dataset, loss: str) -> Score:
     """The model's score on the test part of the data, or on all of it where there is none."""
-    x, y = dataset.judged_by
+    return score_on(model, *dataset.judged_by, loss, dataset.metric)
+
+
+def score_on(model: Any, x: Arrays, y: Arrays, loss: str, metric: Metric | None) -> Score:
+    """The model's score on samples."""
     outputs = predict(model, x)
-    return resolve_loss(loss, outputs, dataset.metric).judge(outputs, fitting_targets(outputs, y))
+    return resolve_loss(loss, outputs, metric).judge(outputs, fitting_targets(outputs, y))
 
 
 def estimate_model(model: Any, settings: GenerateSettings, inputs: InputSet) -> Estimate:

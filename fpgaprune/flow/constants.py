@@ -50,22 +50,13 @@ def change_constants(
     chosen constants.
     """
     settings = settings or GenerateSettings()
-    design = _design(model, settings, inputs)
-    rules = rules or choose_rules(None, None, default_tool(design))
-    before = estimate_design(design, rules)
+    begin = starting_point(model, config, inputs, settings, rules)
+    design, rules, before, fixed, asked = begin.design, begin.rules, begin.before, begin.fixed, begin.asked
     importance = measure_importance(model, inputs.arrays)
-    fixed = _fixed_layers(model, design)
-    if set(fixed) == {layer.name for layer in design if layer.weight is not None and _changeable(layer)}:
-        message = (
-            f"no layer has constants that can be changed on their own: those of {', '.join(fixed) or 'none'} come from "
-            "several kernels, are scaled by a quantizer (alpha), or take in a batch normalization"
-        )
-        raise ModelError(message)
     kept = model.get_weights()
-    asked = replace(config, exclude=(*config.exclude, *fixed))  # type: ignore[type-var]  # configs are dataclasses
     allowance = config
     for _ in range(_ATTEMPTS):
-        chosen = choose_constants(design, asked, importance, rules)
+        chosen = choose_constants(design, asked, importance, rules, narrow=types_follow(settings))
         _write(model, chosen.design, design)
         found = _design(model, settings, inputs)
         _check(found, chosen.design)
@@ -78,6 +69,43 @@ def change_constants(
         allowance = asked
     message = f"{config} was not met: types that follow from the weights kept changing; last tried {allowance}"
     raise ConfigError(message)
+
+
+@dataclass(frozen=True, eq=False)
+class StartingPoint:
+    """The design a model would be generated as, its estimate by `rules`, and what is asked of what can be changed.
+
+    `fixed` names the layers whose constants are not those of one kernel of the model.
+    """
+
+    design: Design
+    rules: MappingRules
+    before: Estimate
+    fixed: tuple[str, ...]
+    asked: Any
+
+
+def starting_point(
+    model: Any, config: ConstantsConfig, inputs: InputSet, settings: GenerateSettings, rules: MappingRules | None = None
+) -> StartingPoint:
+    """What there is before constants are changed; raises ModelError where no layer's constants can be."""
+    design = _design(model, settings, inputs)
+    rules = rules or choose_rules(None, None, default_tool(design))
+    before = estimate_design(design, rules)
+    fixed = _fixed_layers(model, design)
+    if set(fixed) == {layer.name for layer in design if layer.weight is not None and _changeable(layer)}:
+        message = (
+            f"no layer has constants that can be changed on their own: those of {', '.join(fixed) or 'none'} come from "
+            "several kernels, are scaled by a quantizer (alpha), or take in a batch normalization"
+        )
+        raise ModelError(message)
+    asked = replace(config, exclude=(*config.exclude, *fixed))  # type: ignore[type-var]  # configs are dataclasses
+    return StartingPoint(design, rules, before, fixed, asked)
+
+
+def types_follow(settings: GenerateSettings) -> bool:
+    """Whether the types of constants have no low bits that none uses: where no precision is asked for."""
+    return settings.precision is None and all(layer.precision is None for layer in settings.layers.values())
 
 
 def _design(model: Any, settings: GenerateSettings, inputs: InputSet) -> Design:

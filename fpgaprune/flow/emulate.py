@@ -17,5 +17,6 @@ def emulate_file(source: Path, data: Path) -> tuple[Design, tuple[NDArray[float6
     Raises what reading the source and the data raises, and EmulationError for what cannot be emulated.
     """
     design = read_project(source) if source.is_dir() else load_design(source)
-    inputs = read_inputs(data, [layer.output_shape for layer in design.input_layers])
+    layers = design.input_layers
+    inputs = read_inputs(data, [each.output_shape for each in layers], [each.name for each in layers])
     return design, emulate(design, inputs)

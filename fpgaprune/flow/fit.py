@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -11,18 +11,21 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from fpgaprune import __version__
+from fpgaprune.compress import TrainingData
 from fpgaprune.compress.copying import predict
+from fpgaprune.compress.data import as_tuple
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
-from fpgaprune.flow.compression import VALIDATION, Compression, Epoch, Watch, save_model
+from fpgaprune.flow.compression import VALIDATION, Compression, Epoch, Watch, save_model, score_on
 from fpgaprune.flow.fit_steps import Bench, Combination, combinations, name_of, run_steps
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.read.model import load_model
 from fpgaprune.results.fit import Attempt, FitLimits, FitResult
 
 _HOPELESS: Final = 1.3  # times a limit before training: training does not win that back
+_LOST: Final = 0.1  # of what the given model is better than a constant answer, if nobody says
 _STATE: Final = "tried.json"
 
 
@@ -72,7 +75,8 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
     Every combination is costed without training first; what lies far outside the limits is not trained. The others
     are, in the order of `combinations`, and judged on the validation samples; the test samples only judge the best.
     What is finished is kept in the folder `<name>.fit` beside the output: an interrupted run goes on there when it is
-    started again with the same files and settings. Raises ConfigError for limits and data that do not fit the model.
+    started again with the same files and settings. Without a least score, `with_floor` sets one. Raises ConfigError for
+    limits and data that do not fit the model.
     """
     config = config or FitConfig()
     session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
@@ -82,9 +86,11 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
     if limits.min_score is not None and session.score.name == "loss":
         message = "the score of this model is its loss, for which less is better; name another one, such as r2"
         raise ConfigError(message)
+    digest = _digest(path, data, weights, limits, config, session)
+    limits = with_floor(limits, session.model, session.training(config.seed), session.loss)
     search = _Search(session, path, weights, limits, config, watcher, output.with_name(f"{output.stem}.fit"))
     started = time.perf_counter()
-    attempts = search.run(_digest(path, data, weights, limits, config, session))
+    attempts = search.run(digest)
     best = choose(attempts, limits)
     if best is None or best.file is None:
         return FitResult(limits, attempts, None, None, None, _nearest(attempts, limits))
@@ -97,12 +103,26 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
 
 def choose(attempts: tuple[Attempt, ...], limits: FitLimits) -> Attempt | None:
     """The best score within the limits, of equal ones the one of fewer DSPs and LUTs; None where there is none."""
-    fine = [
-        each
-        for each in attempts
-        if _is_within(each, limits) and (limits.min_score is None or (each.score or 0.0) >= limits.min_score)
-    ]
+    fine = [each for each in attempts if _is_within(each, limits) and limits.is_good(each.score, each.loss)]
     return max(fine, key=lambda each: (each.rank[0], -(each.dsp or 0), -(each.lut or 0)), default=None)
+
+
+def with_floor(limits: FitLimits, model: Any, data: TrainingData, loss: str) -> FitLimits:
+    """Limits with a least score: nine tenths of what the model's is above that of a constant answer, by default.
+
+    Without one, a network that was emptied to fit the limits would do. The constant is the model's mean answer to the
+    validation samples. Nothing is added where a least score is given, or the model is no better than the constant.
+    """
+    if limits.min_score is not None:
+        return limits
+    outputs = predict(model, data.validation_x)
+    judge, targets = resolve_loss(loss, outputs, data.metric), fitting_targets(outputs, data.validation_y)
+    constant = tuple(np.broadcast_to(each.mean(axis=0, keepdims=True), each.shape) for each in outputs)
+    found, empty = judge.judge(outputs, targets), judge.judge(constant, targets)
+    kept = found.metric - _LOST * (found.metric - empty.metric)
+    if found.name == "loss":
+        return replace(limits, max_loss=kept, is_default=True) if found.metric < empty.metric else limits
+    return replace(limits, min_score=kept, is_default=True) if found.metric > empty.metric else limits
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +134,7 @@ class _Search:
     config: FitConfig
     watcher: FitWatcher | None
     folder: Path
+    memory: dict[str, Any] = field(default_factory=dict)
 
     def run(self, digest: str) -> tuple[Attempt, ...]:
         done = self._kept(digest)
@@ -164,7 +185,7 @@ class _Search:
     def _bench(self, epochs: int) -> Bench:
         training = self.session.dataset.training(VALIDATION, self.config.seed)
         seen = Watch(self.session, None if self.watcher is None else self.watcher.seen).seen
-        return Bench(self.session, training, self.limits, epochs, self.config.seed, seen)
+        return Bench(self.session, training, self.limits, epochs, self.config.seed, seen, self.memory)
 
     def _judged(self, name: str, model: Any) -> Attempt:
         estimate = self.session.estimate(model)
@@ -182,9 +203,7 @@ class _Search:
 
     def _score(self, model: Any) -> Score:
         data = self.session.dataset.training(VALIDATION, self.config.seed)
-        outputs = predict(model, data.validation_x)
-        loss = resolve_loss(self.session.loss, outputs, data.metric)
-        return loss.judge(outputs, fitting_targets(outputs, data.validation_y))
+        return score_on(model, data.validation_x, data.validation_y, self.session.loss, data.metric)
 
     def _kept(self, digest: str) -> dict[str, Attempt]:
         path = self.folder / _STATE
@@ -212,7 +231,8 @@ def _digest(
     files: list[Path] = [each for each in (path, weights, data) if each is not None and each.is_file()]
     named = [sha256(file.read_bytes()).hexdigest() for file in files]
     dataset = session.dataset
-    arrays = [sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for array in (dataset.x, dataset.y)]
+    given = (*as_tuple(dataset.x), *as_tuple(dataset.y))
+    arrays = [sha256(np.ascontiguousarray(array).tobytes()).hexdigest() for array in given]
     asked = [limits.max_dsp, limits.max_lut, config.epochs, config.seed, session.loss, str(session.settings)]
     metric = None if dataset.metric is None else dataset.metric.name
     return sha256(json.dumps([__version__, named, arrays, asked, metric]).encode()).hexdigest()
@@ -230,7 +250,7 @@ def _nearest(attempts: tuple[Attempt, ...], limits: FitLimits) -> str:
     if within:
         best = max(within, key=lambda each: each.rank)
         return (
-            f"Nothing reaches the score {limits.min_score:g} within the limits; the best there is {best.name}: "
+            f"Nothing reaches {limits.least} within the limits; the best there is {best.name}: "
             f"{_scored(best)}, {_costs(best)}."
         )
     costed = [each for each in attempts if each.dsp is not None]

@@ -4,30 +4,49 @@ A method joins by registering a step here and by standing in `combinations`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import zip_longest
 from typing import Any, Final
 
-from fpgaprune.compress import Polynomial, Progress, TrainingData, has_widths, prune, prune_smallest, requantized
+from fpgaprune.compress import (
+    L0,
+    Clusters,
+    Polynomial,
+    Progress,
+    TrainingData,
+    has_widths,
+    prune,
+    prune_smallest,
+    requantized,
+)
 from fpgaprune.compress.constants import Budget
 from fpgaprune.compress.copying import copy_model
+from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.factorization import LowRank, factorize
 from fpgaprune.compress.quantization import PostTraining, fine_tune, quantizable, quantize
+from fpgaprune.flow.bits import BitSearch, train_within
 from fpgaprune.flow.budget_training import train_to_budget
 from fpgaprune.flow.compression import Compression
 from fpgaprune.flow.constants import change_constants
 from fpgaprune.registry import Registry
+from fpgaprune.results.bits import BitLimits
 from fpgaprune.results.fit import FitLimits
 
 _BITS: Final = (8, 6, 10, 5, 12, 4, 7)
+_SEARCHED: Final = (10, 8, 6, 5, 4)  # widths of the search for the bits of each layer
+_FROM: Final = 16
 _SPARSITY: Final = (0.7, 0.8, 0.5, 0.9)
 _ENERGY: Final = (0.95, 0.85)
-_STEPS_OF_BUDGET: Final = 4
+_PARTS_OF_L0: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """What every step works with; with 0 `epochs` nothing is trained, and the model says what it would cost."""
+    """What every step works with; with 0 `epochs` nothing is trained, and the model says what it would cost.
+
+    `memory` is for what a step measured on one model and needs again when the same model comes to be trained.
+    """
 
     session: Compression
     training: TrainingData
@@ -35,6 +54,15 @@ class Bench:
     epochs: int
     seed: int
     on_progress: Callable[[Progress], None]
+    memory: dict[str, Any] = field(default_factory=dict)
+
+    def train(self, model: Any, data: TrainingData | None = None) -> Any:
+        """Train in place, where there are epochs, zeros held."""
+        if self.epochs:
+            data = self.training if data is None else data
+            how: dict[str, Any] = {"epochs": self.epochs, "seed": self.seed, "on_progress": self.on_progress}
+            fine_tune(model, data, loss=self.session.loss, **how)
+        return model
 
 
 Step = Callable[[Any, Any, Bench], Any]
@@ -65,7 +93,7 @@ def name_of(combination: Combination) -> str:
 
 
 def combinations(model: Any) -> tuple[Combination, ...]:
-    """What is worth trying: fewer bits, fewer weights, low rank, constants within the limits, and these together.
+    """What is worth trying: fewer bits, fewer or shared weights, low rank, constants within the limits, and together.
 
     The sorts take turns, so that the first few combinations are of all sorts; each begins in the middle.
     """
@@ -73,8 +101,15 @@ def combinations(model: Any) -> tuple[Combination, ...]:
     if not (quantizable(model) or has_widths(model)):
         bits = [()]
     pruned = [_joined((("polynomial", sparsity),), last) for last in bits[:3] for sparsity in _SPARSITY]
+    last = bits[0]
+    others = [
+        *([(("bits", None),), (("polynomial", 0.7), ("bits", None))] if quantizable(model) else []),
+        _joined((("l0", 0.7),), last),
+        (*_joined((("polynomial", 0.7),), bits[-1] if len(bits) == 1 else bits[1]), ("taught", None)),
+        (*last, ("clusters", 8)),
+    ]
     ranks = [_joined((("low_rank", energy),), last) for last in bits[:2] for energy in _ENERGY]
-    turns = zip_longest(bits, pruned, ranks)
+    turns = zip_longest(bits, pruned, ranks, others)
     plain = [each for turn in turns for each in turn if each is not None]
     found: list[Combination] = [(), (("budget", None),)]
     for each in plain:
@@ -91,25 +126,56 @@ def _quantize(model: Any, bits: int, bench: Bench) -> Any:
     if quantizable(model):
         model = quantize(model, PostTraining(bits, bias_bits=max(bits, 12)), bench.session.inputs.arrays).model
     else:
-        model = requantized(model, bits, bench.session.dataset.x[:16])
-    if bench.epochs:
-        fine_tune(
-            model,
-            bench.training,
-            loss=bench.session.loss,
-            epochs=bench.epochs,
-            seed=bench.seed,
-            on_progress=bench.on_progress,
-        )
-    return model
+        model = requantized(model, bits, bench.session.dataset.few_inputs())
+    return bench.train(model)
+
+
+@fit_step("bits")
+def _bits(model: Any, _: None, bench: Bench) -> Any:
+    """Bits of every layer within the limits; the nearest model where they cannot be met."""
+    limits = BitLimits(bench.limits.max_dsp, bench.limits.max_lut)
+    key = sha256(b"".join(array.tobytes() for array in model.get_weights())).hexdigest()
+    search = bench.memory.get(key)
+    if search is None:
+        start = PostTraining(_FROM, bias_bits=_FROM)
+        search = BitSearch(model, bench.session, bench.training, start, limits, _SEARCHED)
+        bench.memory[key] = search
+    found = train_within(search, limits, bench.train)
+    return (found or search.quantized()).model
+
+
+@fit_step("taught")
+def _taught(model: Any, _: None, bench: Bench) -> Any:
+    """More training, with what the model that was given answers."""
+    return bench.train(model, distilled(bench.training, bench.session.model, Distillation()) if bench.epochs else None)
+
+
+@fit_step("l0")
+def _l0(model: Any, sparsity: float, bench: Bench) -> Any:
+    if bench.epochs < _PARTS_OF_L0:
+        return _smallest_removed(model, sparsity, bench)
+    half = bench.epochs // _PARTS_OF_L0
+    config = L0(
+        target_sparsity=sparsity,
+        epochs=bench.epochs - half,
+        fine_tune_epochs=half,
+        loss=bench.session.loss,
+        seed=bench.seed,
+    )
+    return prune(model, config, bench.training, on_progress=bench.on_progress).model
+
+
+@fit_step("clusters")
+def _clusters(model: Any, count: int, bench: Bench) -> Any:
+    """At most so many different weights on every input: equal ones share a multiplier."""
+    config = Clusters(clusters=count, scope="input", epochs=bench.epochs, loss=bench.session.loss, seed=bench.seed)
+    return prune(model, config, bench.training, on_progress=bench.on_progress).model
 
 
 @fit_step("polynomial")
 def _polynomial(model: Any, sparsity: float, bench: Bench) -> Any:
     if not bench.epochs:
-        copy = copy_model(model, bench.session.dataset.x[:16])
-        prune_smallest(copy, sparsity)
-        return copy
+        return _smallest_removed(model, sparsity, bench)
     steps = -(-bench.training.samples // 64) * bench.epochs
     config = Polynomial(
         target_sparsity=sparsity,
@@ -121,28 +187,25 @@ def _polynomial(model: Any, sparsity: float, bench: Bench) -> Any:
     return prune(model, config, bench.training, on_progress=bench.on_progress).model
 
 
+def _smallest_removed(model: Any, sparsity: float, bench: Bench) -> Any:
+    copy = copy_model(model, bench.session.dataset.few_inputs())
+    prune_smallest(copy, sparsity)
+    return copy
+
+
 @fit_step("low_rank")
 def _low_rank(model: Any, energy: float, bench: Bench) -> Any:
     session = bench.session
     arrays = session.inputs.arrays
     model = factorize(model, LowRank(energy=energy), arrays, lambda found: session.estimate(found).dsp.high).model
-    if bench.epochs:
-        fine_tune(
-            model,
-            bench.training,
-            loss=session.loss,
-            epochs=bench.epochs,
-            seed=bench.seed,
-            on_progress=bench.on_progress,
-        )
-    return model
+    return bench.train(model)
 
 
 @fit_step("budget")
 def _budget(model: Any, _: None, bench: Bench) -> Any:
     session = bench.session
     config = Budget(max_dsp=bench.limits.max_dsp, max_lut=bench.limits.max_lut)
-    if bench.epochs < _STEPS_OF_BUDGET:
+    if not bench.epochs:
         return change_constants(model, config, session.inputs, session.settings).model
     return train_to_budget(
         model,
@@ -152,7 +215,6 @@ def _budget(model: Any, _: None, bench: Bench) -> Any:
         session.settings,
         loss=session.loss,
         epochs=bench.epochs,
-        steps=_STEPS_OF_BUDGET,
         seed=bench.seed,
         on_progress=bench.on_progress,
     ).model

@@ -81,7 +81,7 @@ def model_inputs(model: Any, data: Path | None) -> InputSet:
     shapes = [tuple(int(size) for size in tensor.shape[1:]) for tensor in model.inputs]
     if data is None:
         return random_inputs(shapes, VERIFIED_SAMPLES)
-    return InputSet(tuple(read_inputs(data, shapes)), f"{data.name}", real=True)
+    return InputSet(tuple(read_inputs(data, shapes, model.input_names)), f"{data.name}", real=True)
 
 
 def convert_model(

@@ -1,4 +1,4 @@
-"""What open synthesis is asked for: a project, rules, a part and a depth, and the Verilog modules that follow."""
+"""What open synthesis is asked for: a project, rules, a part and a depth."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,7 +7,7 @@ from typing import Final
 
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import Device, find_device
-from fpgaprune.errors import ProjectError, UnsupportedError
+from fpgaprune.errors import ProjectError
 from fpgaprune.estimate import MappingRules, estimate_design, rules_for
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.network import build_estimate_context
@@ -15,11 +15,8 @@ from fpgaprune.flow.estimation import default_tool
 from fpgaprune.generate.project import EXTRAS
 from fpgaprune.read.project import read_project
 from fpgaprune.results import Estimate, LayerEstimate
-from fpgaprune.synth.open.lanes import MultiplexedLayer, has_kernel, multiplexed_layer
-from fpgaprune.synth.open.layers import LayerModule, module_name, module_of_lanes, module_of_netlist
-from fpgaprune.synth.open.network import Element, elements, remove_dead
-from fpgaprune.synth.open.positions import one_position
-from fpgaprune.synth.open.storage import Network
+from fpgaprune.synth.open.lanes import has_kernel
+from fpgaprune.synth.open.layers import module_name
 from fpgaprune.synth.open.yosys import Depth, target_of
 
 FOLDER: Final = Path(EXTRAS) / "synth" / "open"
@@ -28,8 +25,6 @@ _FALLBACK_PART: Final = "xcvu13p-flga2577-2-e"
 _MATRICES: Final = frozenset({
     LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
 })  # fmt: skip
-
-_CONVOLUTIONS: Final = _MATRICES - {LayerKind.DENSE}
 
 
 @dataclass(frozen=True)
@@ -107,18 +102,6 @@ class OpenJob:
         limited = self.expected[layer.name].multipliers
         return limited is not None and limited.high < self.needed.get(layer.name, 0)
 
-    def multiplexed(self, layer: LayerSpec) -> MultiplexedLayer:
-        """The layer on shared multipliers; raises UnsupportedError where it cannot be built."""
-        live = self.context.liveness
-        source = layer.inputs[0] if layer.inputs else ""
-        read, moving = live.read.get(layer.name), live.moving.get(source)
-        return multiplexed_layer(
-            layer,
-            self.context.input_type(layer),
-            read=None if read is None else read.tolist(),
-            moving=None if moving is None else moving.tolist(),
-        )
-
 
 def open_job(project: Path, settings: OpenSettings) -> OpenJob:
     """Read the project and choose rules and part; raises ProjectError, ConfigError or DeviceError."""
@@ -130,48 +113,3 @@ def open_job(project: Path, settings: OpenSettings) -> OpenJob:
     device = find_device(settings.part or design.target.part or _FALLBACK_PART)
     target_of(device)
     return OpenJob(project, design, device, rules, settings)
-
-
-def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule], dict[str, str]]:
-    """A module for every layer that can be synthesized, and the reason for every other one, by the layer's name."""
-    pruned = remove_dead(network.netlists, network.results, _read_elsewhere(job, network))
-    netlists = {netlist.name: (netlist, unread) for netlist, unread in pruned}
-    # What one position drops because nobody reads it there, another may need: positions are cut from all of it.
-    whole = {netlist.name: netlist for netlist in network.netlists}
-    modules: dict[str, LayerModule] = {}
-    reasons: dict[str, str] = {}
-    for layer in job.design:
-        top = module_name(layer.name, layer.config)
-        try:
-            if job.is_multiplexed(layer):
-                modules[layer.name] = module_of_lanes(job.multiplexed(layer), top)
-            elif layer.name in netlists:
-                netlist, unread = netlists[layer.name]
-                if layer.kind in _CONVOLUTIONS and layer.positions > layer.parallelization_factor:
-                    turns = one_position(layer, whole[layer.name])
-                    module = module_of_netlist(turns.netlist, top, job.context.pricing, turns.unread)
-                    modules[layer.name] = replace(module, turns=turns)
-                else:
-                    modules[layer.name] = module_of_netlist(netlist, top, job.context.pricing, unread)
-            elif layer.kind not in NO_CODE:
-                reasons[layer.name] = network.refused.get(layer.name, "the generated C++ has no call of it")
-        except UnsupportedError as error:
-            reasons[layer.name] = str(error)
-    return modules, reasons
-
-
-def _read_elsewhere(job: OpenJob, network: Network) -> set[Element]:
-    """What layers without a netlist read of those with one: what the estimate thinks they read, else all of it."""
-    ports = {netlist.name: netlist.output_ports for netlist in network.netlists}
-    found: set[Element] = set()
-    for layer in job.design:
-        if layer.name in ports or layer.kind in NO_CODE:
-            continue
-        for name in layer.inputs:
-            source = job.design[name]
-            while source.name not in ports and source.kind in NO_CODE and source.inputs:
-                source = job.design[source.inputs[0]]
-            read = job.context.liveness.read.get(source.name)
-            places = elements(ports.get(source.name, ()))
-            found.update(place for n, place in enumerate(places) if read is None or n >= len(read) or read[n])
-    return found

@@ -16,7 +16,8 @@ from typing import Final
 from fpgaprune.design import LayerSpec
 from fpgaprune.errors import ToolError
 from fpgaprune.flow.open_checks import SAMPLES, check_simulation, check_verilog
-from fpgaprune.flow.open_job import NO_CODE, OpenJob, OpenSettings, build_modules, open_job
+from fpgaprune.flow.open_job import NO_CODE, OpenJob, OpenSettings, open_job
+from fpgaprune.flow.open_modules import build_modules
 from fpgaprune.read.report import save_report
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources, Stage, SynthesisReport
 from fpgaprune.results.open_synthesis import LayerSynthesis, OpenSynthesis
@@ -97,7 +98,8 @@ def synthesize_open(
 def _refuse_failures(outcomes: Sequence[Outcome]) -> None:
     failed = failures(outcomes)
     if failed:
-        others = f" (and {len(failed) - 1} more layers)" if len(failed) > 1 else ""
+        more = len(failed) - 1
+        others = f" (and {more} more step{'s' if more > 1 else ''} failed)" if more else ""
         message = f"{failed[0].error}{others}; what is finished is kept, and running again goes on from there"
         raise ToolError(message)
 
@@ -160,12 +162,9 @@ def _row(
     if module is not None and not module.module.outputs:
         used, notes = _nothing(job), ("synthesis removes all of it: nobody reads its outputs", *notes)
     elif module is not None:
-        used, _ = read_resources(folder, job.settings.depth)
+        used, _ = _used(job, layer, module)
         seconds = read_record(folder).get("seconds")
-        if module.multiplexed is not None:
-            notes = (f"{module.multiplexed.cycles} cycles on shared multipliers, built from its constants", *notes)
-        if module.turns is not None:
-            notes = (f"one position's hardware; each of the {module.turns.positions} waits its turn", *notes)
+        notes = notes if module.note is None else (module.note, *notes)
     elif reason is None:  # wires
         used = _nothing(job)
     return LayerSynthesis(
@@ -184,6 +183,12 @@ def _row(
     )
 
 
+def _used(job: OpenJob, layer: LayerSpec, module: LayerModule) -> tuple[Resources, str | None]:
+    """What Yosys mapped all copies of a layer's module to, and its version."""
+    one, version = read_resources(job.folder / job.layer_place(layer), job.settings.depth)
+    return _sum([one] * module.copies), version
+
+
 def _nothing(job: OpenJob) -> Resources:
     return Resources(dsp=0) if job.settings.depth is Depth.DSP else Resources(0, 0, 0, 0, 0)
 
@@ -197,15 +202,14 @@ def _report(job: OpenJob, modules: Mapping[str, LayerModule], layers: Sequence[L
         module = modules.get(layer.name)
         if module is None or layer.used is None or not module.module.outputs:
             continue
-        _, version = read_resources(job.folder / job.layer_place(job.design[layer.name]), job.settings.depth)
+        _, version = _used(job, job.design[layer.name], module)
         found = () if module.netlist is None else multipliers(module.netlist, min_digits=job.rules.free_digits + 1)
         parts.append(
             ModuleReport(
                 name=module.top,
                 used=layer.used,
-                multipliers=tuple(
-                    MultiplyOperator(f"n{m.node}", m.a_bits, m.b_bits, None, None, m.code) for m in found
-                ),
+                multipliers=tuple(MultiplyOperator(f"n{m.node}", m.a_bits, m.b_bits, None, None, m.code) for m in found)
+                * module.copies,
                 input_bits=sum(port.bits for port in module.module.inputs),
                 output_bits=sum(port.bits for port in module.module.outputs),
                 output_ports=len(module.module.outputs),

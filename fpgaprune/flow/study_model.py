@@ -39,7 +39,7 @@ def digest_of_task(folder: Path, settings: Mapping[str, Any]) -> str:
     return digest_of(sha256(code).hexdigest(), dict(settings))
 
 
-def trained_model(
+def trained_model(  # noqa: PLR0913 - what a training is made of
     folder: Path,
     task: Task,
     settings: Mapping[str, Any],
@@ -48,25 +48,40 @@ def trained_model(
     data: Callable[[], StudyData],
     begin: Callable[[], None],
     on_epoch: OnEpoch,
+    seed: int | None = None,
 ) -> Path:
-    """The trained model's file in `output`; trained now, after `begin`, unless the same settings left one there."""
-    path = output / "trained" / f"{digest_of_task(folder, settings)[:16]}.h5"
+    """The trained model's file in `output`; trained now, after `begin`, unless the same settings left one there.
+
+    With `seed` the model is built and trained under that seed instead of the settings' own, on the same data.
+    """
+    path = output / "trained" / f"{_digest_under(seed, folder, settings)[:16]}.h5"
     if path.is_file():
         return path
     begin()
-    model = called(task.build_model, settings)
+    seeded = _under(seed, settings)
+    model = called(task.build_model, seeded)
     with quiet("training"):
-        called(task.train, model, data(), settings, on_epoch)
+        called(task.train, model, data(), seeded, on_epoch)
     save_model(model, path, keep=True)
     return path
 
 
-def initial_model(folder: Path, task: Task, settings: Mapping[str, Any], output: Path) -> Path:
-    """The file of the study's model as it is built, not trained, in `output`."""
-    path = output / "trained" / f"initial_{digest_of_task(folder, settings)[:16]}.h5"
+def initial_model(folder: Path, task: Task, settings: Mapping[str, Any], output: Path, seed: int | None = None) -> Path:
+    """The file of the study's model as it is built, not trained, in `output`; `seed` as in `trained_model`."""
+    path = output / "trained" / f"initial_{_digest_under(seed, folder, settings)[:16]}.h5"
     if not path.is_file():
-        save_model(called(task.build_model, settings), path, keep=True)
+        save_model(called(task.build_model, _under(seed, settings)), path, keep=True)
     return path
+
+
+def _under(seed: int | None, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    return settings if seed is None else {**settings, "seed": seed}
+
+
+def _digest_under(seed: int | None, folder: Path, settings: Mapping[str, Any]) -> str:
+    """The settings' own seed stays in it, as it decides the data."""
+    own = digest_of_task(folder, settings)
+    return own if seed is None or seed == settings.get("seed") else digest_of(own, "seed", seed)
 
 
 def save_model(model: Any, path: Path, *, keep: bool = False) -> None:

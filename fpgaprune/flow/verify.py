@@ -178,7 +178,7 @@ def _stored_model(project: Path) -> Any:
 def _inputs(project: Path, model: Any, data: Path | None, *, random: bool) -> tuple[list[Array], str]:
     shapes = [tuple(int(size) for size in tensor.shape[1:]) for tensor in model.inputs]
     if data is not None:
-        return read_inputs(data, shapes), data.name
+        return read_inputs(data, shapes, model.input_names), data.name
     stored = project / EXTRAS / INPUTS
     if stored.is_file() and not random:
         with np.load(stored, allow_pickle=False) as arrays:

@@ -13,6 +13,7 @@ import numpy as np
 
 from fpgaprune.design import Design, save_design
 from fpgaprune.errors import ConfigError, ModelError
+from fpgaprune.fixed_ranges import Range
 from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.convert import convert
 from fpgaprune.generate.headers import correct_headers
@@ -24,7 +25,6 @@ from fpgaprune.generate.planning import Plan, plan_types
 from fpgaprune.generate.ranges import Point, observe, points
 from fpgaprune.generate.rewrite import simplify
 from fpgaprune.generate.settings import GenerateSettings
-from fpgaprune.generate.type_rules import Range
 from fpgaprune.generate.weights import Array
 from fpgaprune.read.graph import read_graph
 from fpgaprune.read.quantizer_types import FLOAT32_BITS

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fpgaprune.errors import ModelError
+from fpgaprune.fixed_ranges import Range
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.network import Network
-from fpgaprune.generate.type_rules import Range
 from fpgaprune.generate.weights import Array
 
 _BATCH = 128

@@ -1,37 +1,16 @@
 """Which fixed-point type holds a sum, a product, a range: pure functions on types and arrays."""
 
-from dataclasses import dataclass, replace
-from math import ceil, floor, frexp, log2
+from dataclasses import replace
+from math import ceil, frexp, log2
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
+from fpgaprune.fixed_ranges import Range, range_of, spanning
 from fpgaprune.read.quantizer_types import smallest_type
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Range:
-    """Smallest and largest value seen or possible."""
-
-    low: float
-    high: float
-
-    @property
-    def largest(self) -> float:
-        """Largest magnitude."""
-        return max(abs(self.low), abs(self.high))
-
-    def scaled(self, factor: float) -> "Range":
-        """Both ends times a positive factor."""
-        return Range(self.low * factor, self.high * factor)
-
-
-def range_of(precision: FixedPoint) -> Range:
-    """Every value a type can hold."""
-    return Range(precision.low, precision.high)
 
 
 def plain(precision: FixedPoint) -> FixedPoint:
@@ -79,15 +58,6 @@ def to_nearest(values: Array, precision: FixedPoint) -> Array:
     return replace(precision, rounding=Rounding.RND_CONV, overflow=Overflow.SAT).quantize(values)
 
 
-def spanning(values: Range, fraction: int) -> FixedPoint:
-    """The narrowest type with `fraction` fractional bits that holds a range exactly."""
-    step = 2.0**-fraction
-    signed = values.low < 0
-    low, high = floor(values.low / step), ceil(values.high / step)
-    width = max(max(high, 0).bit_length(), (-low - 1).bit_length() if signed else 0) + int(signed)
-    return FixedPoint(max(width, 1), max(width, 1) - fraction, signed)
-
-
 def union(first: FixedPoint, second: FixedPoint) -> FixedPoint:
     """The narrowest type that holds every value of both."""
     fraction = max(first.fraction, second.fraction)
@@ -105,16 +75,6 @@ def product_type(first: FixedPoint, second: FixedPoint) -> FixedPoint:
     """The exact type of a product."""
     ends = [a * b for a in (first.low, first.high) for b in (second.low, second.high)]
     return spanning(Range(min(ends), max(ends)), first.fraction + second.fraction)
-
-
-def matrix_range(weights: Array, bias: Array | None, inputs: Range) -> Range:
-    """Bounds of every output of `inputs @ weights + bias` (weights: (terms, outputs)), reached by some input."""
-    positive, negative = np.maximum(weights, 0.0), np.minimum(weights, 0.0)
-    high = positive.sum(axis=0) * inputs.high + negative.sum(axis=0) * inputs.low
-    low = positive.sum(axis=0) * inputs.low + negative.sum(axis=0) * inputs.high
-    if bias is not None:
-        high, low = high + bias, low + bias
-    return Range(float(min(low.min(), 0.0)), float(max(high.max(), 0.0)))
 
 
 def affine_range(scale: Array, offset: Array, inputs: Range) -> Range:

@@ -51,13 +51,17 @@ def _read_csv(path: Path) -> Array:
     return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2)
 
 
-def read_inputs(path: Path, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+def read_inputs(path: Path, shapes: Sequence[tuple[int, ...]], names: Sequence[str] = ()) -> list[Array]:
     """One float array per model input of the given shapes (batch left out), each (samples, *shape).
 
-    An array fits when each of its samples has as many values as an input; it is reshaped. Raises ConfigError naming
-    the arrays there are when none fits, when it is not clear which belongs to which input, or for NaN and infinity.
+    An array fits when each of its samples has as many values as an input; it is reshaped. Arrays called as the inputs
+    (`names`) come first for a model of several. Raises ConfigError naming the arrays there are when none fits, when it
+    is not clear which belongs to which input, or for NaN and infinity.
     """
-    return fitting_inputs(read_arrays(path), shapes, path)
+    arrays = read_arrays(path)
+    if len(shapes) > 1 and names and all(name in arrays for name in names):
+        arrays = {name: arrays[name] for name in names}
+    return fitting_inputs(arrays, shapes, path)
 
 
 def fitting_inputs(arrays: Mapping[str, Array], shapes: Sequence[tuple[int, ...]], path: Path) -> list[Array]:

@@ -1,5 +1,6 @@
 """Results as text, JSON, CSV and Markdown. Draws what is given, computes nothing that a decision hangs on."""
 
+from fpgaprune.render.bits import bits_sheet
 from fpgaprune.render.calibration import calibration_sheet
 from fpgaprune.render.comparison import comparison_sheet
 from fpgaprune.render.compression import compression_sheet
@@ -13,6 +14,7 @@ __all__ = [
     "Column",
     "Row",
     "Sheet",
+    "bits_sheet",
     "calibration_sheet",
     "comparison_sheet",
     "compression_sheet",

@@ -38,14 +38,20 @@ def fit_sheet(result: FitResult) -> Sheet:
         told = ", ".join(f"{k} {v:.4g}" for k, v in result.record["score"]["after"].items() if v is not None)
         notes.append(f"The model that was written, on the {kept}: {told}.")
     limits = [
-        f"{value:g} {what} at {which}"
+        f"{value:.4g} {what} at {which}" if isinstance(value, float) else f"{value} {what} at {which}"
         for value, what, which in (
             (result.limits.max_dsp, "DSPs", "most"),
             (result.limits.max_lut, "LUTs", "most"),
             (result.limits.min_score, "score", "least"),
+            (result.limits.max_loss, "loss", "most"),
         )
         if value is not None
     ]
+    if result.limits.is_default:
+        notes.append(
+            f"{str(result.limits.least).capitalize()} keeps nine tenths of what the model that was given is above a "
+            "constant answer: a default, another one by --min-score."
+        )
     title = f"Within {', '.join(limits)}"
     return Sheet(title=title, columns=_COLUMNS, rows=rows, summary=(result.answer,), footnotes=tuple(notes))
 

@@ -8,11 +8,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FitLimits:
-    """What the model may cost at most, and how good it must be at least; None does not count."""
+    """What the model may cost at most, and how good it must be at least; None does not count.
+
+    `max_loss` is for models whose score is their loss. `is_default`: nobody asked for the least score, it follows from
+    the model that was given.
+    """
 
     max_dsp: int | None = None
     max_lut: int | None = None
     min_score: float | None = None
+    max_loss: float | None = None
+    is_default: bool = False
 
     def excess(self, dsp: int, lut: int | None) -> float:
         """How many times the tightest of the limits of cost is used: up to 1 is within. An unknown cost is not."""
@@ -22,6 +28,19 @@ class FitLimits:
         if self.max_lut is not None:
             used.append(float("inf") if lut is None else lut / max(self.max_lut, 1))
         return max(used)
+
+    def is_good(self, score: float | None, loss: float | None) -> bool:
+        """Whether a model of this score and loss is good enough."""
+        if self.max_loss is not None and (loss is None or loss > self.max_loss):
+            return False
+        return self.min_score is None or (score is not None and score >= self.min_score)
+
+    @property
+    def least(self) -> str | None:
+        """How good it must be, in words."""
+        if self.max_loss is not None:
+            return f"the loss {self.max_loss:.4g}"
+        return None if self.min_score is None else f"the score {self.min_score:.4g}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from fpgaprune.errors import DependencyError
-from fpgaprune.results.sweep import PointResult, Recipe
+from fpgaprune.results.sweep import Point, PointResult, Recipe
 from fpgaprune.sweep.grid import Planned
 from fpgaprune.sweep.store import Store
 from fpgaprune.sweep.trials import DIRECTIONS, OBJECTIVES, objectives_of
@@ -55,6 +55,8 @@ class InOrder:
 class Search:
     """Optuna's samplers over the axes of the grid: NSGA-II or TPE, for the objectives of the study.
 
+    A proposal is a point under all its seeds, judged when all are finished. What others began of a point, or an
+    earlier search without some of the seeds, is completed first.
     The sampler's memory is rebuilt from the points in the store, so that a search can be interrupted, go on, and share
     its points with a grid or another search. The same store and the same results give the same proposals.
     """
@@ -63,22 +65,23 @@ class Search:
     points: Sequence[Planned]
     seed: int = 0
     _axes: dict[str, list[Any]] = field(init=False)
-    _places: dict[_Key, Planned] = field(init=False)
+    _places: dict[_Key, list[Planned]] = field(default_factory=dict, init=False)  # a point under each seed
     _known: dict[str, PointResult] = field(default_factory=dict, init=False)
-    _asked: dict[str, Any] = field(default_factory=dict, init=False)  # trials whose points are being computed
+    _asked: dict[_Key, Any] = field(default_factory=dict, init=False)  # trials whose points are being computed
     _study: Any = field(default=None, init=False)
     _random: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
-        """Find the axes: every field of the recipes that has more than one value."""
+        """Find the axes: every field of the recipes but the seed that has more than one value."""
         recipes = [asdict(point.recipe) for point in self.points]
-        values = {name: {recipe[name] for recipe in recipes} for name in recipes[0]}
+        values = {name: {recipe[name] for recipe in recipes} for name in recipes[0] if name != "seed"}
         self._axes = {
             name: sorted(found, key=lambda value: (value is not None, value))
             for name, found in values.items()
             if len(found) > 1
         }
-        self._places = {self._key(point.recipe): point for point in self.points}
+        for point in self.points:
+            self._places.setdefault(self._key(point.recipe), []).append(point)
         self._random = random.Random(self.seed)  # noqa: S311 - nothing secret
 
     def claims(self, store: Store, points: Sequence[Planned], wanted: int) -> Iterator[Planned]:
@@ -89,30 +92,45 @@ class Search:
                 self.tell(result)
             if self._study is None:
                 self._study = self._started()
-            free = {point.digest: point for point in points if point.digest not in taken}
-            room = min(wanted - len(points) + len(free), len(free))
+            free = {key for key, seeds in self._places.items() if not any(point.digest in taken for point in seeds)}
+            for key in self._places.keys() - free:
+                missing = [point for point in self._places[key] if point.digest not in taken]
+                yield from (point for point in missing if store.claim(point))
+            room = min(wanted // self._seeds - len(self._places) + len(free), len(free))
             if room <= 0:
                 return
             for _ in range(min(room, _LOOK_EVERY)):
                 yield from self._claimed(store, free)
 
-    def _claimed(self, store: Store, free: dict[str, Planned]) -> Iterator[Planned]:
+    @property
+    def _seeds(self) -> int:
+        return max(len(seeds) for seeds in self._places.values())
+
+    def _claimed(self, store: Store, free: set[_Key]) -> Iterator[Planned]:
         if not free:
             return
-        point, trial = self._proposed(free)
-        del free[point.digest]
-        if store.claim(point):
-            self._asked[point.digest] = trial
-            yield point
-        else:  # another sweep was first
+        key, trial = self._proposed(free)
+        free.discard(key)
+        first, *others = self._places[key]
+        if not store.claim(first):  # another sweep was first
             self._forget(trial)
+            return
+        self._asked[key] = trial
+        yield first
+        yield from (point for point in others if store.claim(point))
 
     def tell(self, result: PointResult) -> None:
         """Let the sampler know."""
         self._known[result.digest] = result
-        trial = self._asked.pop(result.digest, None)
-        if trial is not None:
-            self._judge(trial, result)
+        key = self._key(result.recipe)
+        point = self._point(key)
+        if point is not None and key in self._asked:
+            self._judge(self._asked.pop(key), point)
+
+    def _point(self, key: _Key) -> Point | None:
+        """A point whose seeds are all finished."""
+        runs = [self._known[point.digest] for point in self._places[key] if point.digest in self._known]
+        return Point.of(runs) if len(runs) == len(self._places[key]) else None
 
     def _started(self) -> Any:
         try:
@@ -128,33 +146,34 @@ class Search:
                 else optuna.samplers.TPESampler(multivariate=True, seed=self.seed)
             )
         study = optuna.create_study(sampler=sampler, directions=list(DIRECTIONS))
-        known = [result for result in self._known.values() if result.is_complete]
+        points = (self._point(key) for key in self._places)
+        known = [point for point in points if point is not None and point.is_complete]
         start = best_first(known, POPULATION)
         if self.method is Method.TPE:  # learns from bad points as well
             start = self._random.sample(known, min(_MEMORY, len(known)))
-        for result in start:
-            study.enqueue_trial(self._parameters(self._key(result.recipe)))
-            self._judge(study.ask(self._spaces()), result, study)
+        for point in start:
+            study.enqueue_trial(self._parameters(self._key(point.recipe)))
+            self._judge(study.ask(self._spaces()), point, study)
         return study
 
-    def _proposed(self, free: Mapping[str, Planned]) -> tuple[Planned, Any]:
+    def _proposed(self, free: set[_Key]) -> tuple[_Key, Any]:
         for _ in range(_ASKS):
             trial = self._study.ask(self._spaces())
-            point = self._places.get(self._key_of(trial.params))
-            if point is not None and point.digest in free:
-                return point, trial
-            known = None if point is None else self._known.get(point.digest)
+            key = self._key_of(trial.params)
+            if key in free:
+                return key, trial
+            known = self._point(key) if key in self._places else None
             if known is None:
                 self._forget(trial)
             else:
                 self._judge(trial, known)
-        point = self._random.choice(list(free.values()))
-        self._study.enqueue_trial(self._parameters(self._key(point.recipe)))
-        return point, self._study.ask(self._spaces())
+        key = self._random.choice(sorted(free))
+        self._study.enqueue_trial(self._parameters(key))
+        return key, self._study.ask(self._spaces())
 
-    def _judge(self, trial: Any, result: PointResult, study: Any = None) -> None:
-        values = objectives_of(result.facts())
-        if not result.is_complete or values[0] is None:
+    def _judge(self, trial: Any, point: Point, study: Any = None) -> None:
+        values = objectives_of(point.json())
+        if not point.is_complete or values[0] is None:
             self._forget(trial, study)
             return
         known = [_NOT_FOUND if value is None else value for value in values]
@@ -187,23 +206,23 @@ class Search:
         return dict(zip(self._axes, key, strict=True))
 
 
-def best_first(results: Sequence[PointResult], count: int) -> list[PointResult]:
-    """The `count` best of the complete results: those that none beats, then those that only these beat, and so on."""
-    left = sorted(((_burdens(result), result) for result in results if result.is_complete), key=lambda pair: pair[0])
-    found: list[PointResult] = []
+def best_first(points: Sequence[Point], count: int) -> list[Point]:
+    """The `count` best of the complete points: those that none beats, then those that only these beat, and so on."""
+    left = sorted(((_burdens(point), point) for point in points if point.is_complete), key=lambda pair: pair[0])
+    found: list[Point] = []
     while left and len(found) < count:
-        front: list[tuple[tuple[float, ...], PointResult]] = []
-        beaten: list[tuple[tuple[float, ...], PointResult]] = []
+        front: list[tuple[tuple[float, ...], Point]] = []
+        beaten: list[tuple[tuple[float, ...], Point]] = []
         for pair in left:  # sorted: none is beaten by a later one
             (beaten if any(_beats(other, pair[0]) for other, _ in front) else front).append(pair)
-        found += [result for _, result in front]
+        found += [point for _, point in front]
         left = beaten
     return found[:count]
 
 
-def _burdens(result: PointResult) -> tuple[float, ...]:
+def _burdens(point: Point) -> tuple[float, ...]:
     """Every objective as less is better."""
-    values = objectives_of(result.facts())
+    values = objectives_of(point.json())
     signs = (-1.0 if more else 1.0 for _, _, more in OBJECTIVES)
     return tuple(_NOT_FOUND if v is None else sign * v for sign, v in zip(signs, values, strict=True))
 

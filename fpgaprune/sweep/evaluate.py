@@ -12,6 +12,7 @@ from fpgaprune.config.study import Sweep
 from fpgaprune.design import Design
 from fpgaprune.emulate import emulate
 from fpgaprune.errors import ConfigError, FpgapruneError
+from fpgaprune.fixed_ranges import Range
 from fpgaprune.flow.estimation import estimate_for
 from fpgaprune.flow.study import GENERATE_SAMPLES, settings_of
 from fpgaprune.flow.study_model import called
@@ -19,14 +20,14 @@ from fpgaprune.flow.study_task import StudyData, Task, load_task
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.project import convert_network, observe_model
 from fpgaprune.generate.settings import GenerateSettings
-from fpgaprune.generate.type_rules import Range
 from fpgaprune.read.model import load_model
 from fpgaprune.results import Estimate, Expected
 from fpgaprune.results.sweep import PointResult, Recipe
-from fpgaprune.sweep.grid import Planned
+from fpgaprune.sweep.grid import Planned, Start
 from fpgaprune.sweep.training import network_file, trained_weights
 
 _COPY_SAMPLES = 16
+_KEPT_MODELS = 32  # copies at other bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +35,20 @@ class Job:
     """What every point of a sweep has in common; small, so that it can be sent to another process."""
 
     folder: Path
-    model: Path
+    starts: tuple[Start, ...]  # one for each seed
     sweep: Sweep
     trained: Path | None = None  # the folder of trained networks, where the grid is a trained one
-    common: str = ""  # what all of them hang on
+
+    def start(self, seed: int | None) -> Start:
+        """What the points of a seed start from."""
+        return next(start for start in self.starts if start.seed == seed)
 
 
 @dataclass
 class _Prepared:
-    """The last model made: points that differ in neither bits of quantizers nor sparsity share it."""
+    """The last model made: points that differ in neither seed, bits of quantizers nor sparsity share it."""
 
-    key: tuple[int | None, float]
+    key: tuple[int | None, int | None, float]
     model: Any
     ranges: dict[str, Range]
 
@@ -56,9 +60,9 @@ class Evaluation:
     job: Job
     task: Task
     data: StudyData
-    base: Any
+    bases: dict[int | None, Any]  # models by seed, as far as they are loaded
     has_widths: bool
-    _models: dict[int | None, tuple[Any, Any]] = field(default_factory=dict, init=False)  # with their whole weights
+    _models: dict[tuple[int | None, int | None], tuple[Any, Any]] = field(default_factory=dict, init=False)
     _prepared: _Prepared | None = field(default=None, init=False)
 
     @classmethod
@@ -66,11 +70,8 @@ class Evaluation:
         """Load what the job names; raises ConfigError or ModelError."""
         task = load_task(job.folder)
         given: StudyData = called(task.load_data, job.sweep.task) if data is None else data
-        base = load_model(job.model).model
-        if len(base.inputs) != 1 or len(base.outputs) != 1:
-            message = f"{job.model} has {len(base.inputs)} inputs and {len(base.outputs)} outputs; a study has one each"
-            raise ConfigError(message)
-        return cls(job, task, given, base, has_widths(base))
+        base = _loaded(job.starts[0])
+        return cls(job, task, given, {job.starts[0].seed: base}, has_widths(base))
 
     def point(self, planned: Planned) -> PointResult:
         """The numbers of a point; what a user can cause or cure becomes its error."""
@@ -104,37 +105,52 @@ class Evaluation:
         return InputSet((self.data.some_inputs()[:GENERATE_SAMPLES],), "the given inputs", real=True)
 
     def _prepare(self, recipe: Recipe) -> _Prepared:
-        key = (recipe.bits if self.has_widths else None, recipe.sparsity)
+        key = (recipe.seed, recipe.bits if self.has_widths else None, recipe.sparsity)
         if self._prepared is None or self._prepared.key != key:
-            model, weights = self._requantized(recipe.bits)
+            model, weights = self._requantized(recipe)
             if self.job.sweep.training is None or self.job.trained is None:
                 model.set_weights(weights)
                 prune_smallest(model, recipe.sparsity, self.job.sweep.layer_limit)
             else:
                 job = self.job
-                path = network_file(self.job.trained, job.common, job.sweep, recipe, widths=self.has_widths)
+                common = job.start(recipe.seed).common
+                path = network_file(self.job.trained, common, job.sweep, recipe, widths=self.has_widths)
                 model.set_weights(trained_weights(path))
             self._prepared = _Prepared(key, model, observe_model(model, self.inputs))
         return self._prepared
 
-    def _requantized(self, bits: int) -> tuple[Any, Any]:
+    def _requantized(self, recipe: Recipe) -> tuple[Any, Any]:
         """The model at that many bits and its whole weights; its own weights are pruned and restored in place."""
-        key = bits if self.has_widths else None
+        key = (recipe.seed, recipe.bits if self.has_widths else None)
         if key not in self._models:
-            model = requantized(self.base, bits, self.data.some_inputs()[:_COPY_SAMPLES])
+            if recipe.seed not in self.bases:
+                self.bases[recipe.seed] = _loaded(self.job.start(recipe.seed))
+            base = self.bases[recipe.seed]
+            model = requantized(base, recipe.bits, self.data.some_inputs()[:_COPY_SAMPLES])
+            if len(self._models) >= _KEPT_MODELS:
+                del self._models[next(iter(self._models))]
             self._models[key] = (model, model.get_weights())
         return self._models[key]
 
     def _found(self, planned: Planned) -> PointResult:
         design = self.design(planned.recipe)
         (outputs,) = emulate(design, np.asarray(self.data.test_x, dtype=np.float64))
-        shape = (len(outputs), *(int(size) for size in self.base.outputs[0].shape[1:]))
+        model = self._prepare(planned.recipe).model
+        shape = (len(outputs), *(int(size) for size in model.outputs[0].shape[1:]))
         score = float(called(self.task.score, outputs.reshape(shape), self.data.test_y))
         if not np.isfinite(score):
             message = f"the study's score is {score}, which is no number to compare"
             raise ConfigError(message)
         estimate = estimate_for(design, tool=self.job.sweep.hardware.tool)
         return _counted(PointResult(planned.recipe, planned.digest, score=score, design=design.digest), estimate)
+
+
+def _loaded(start: Start) -> Any:
+    model = load_model(start.model).model
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        message = f"{start.model} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; a study has one each"
+        raise ConfigError(message)
+    return model
 
 
 def _counted(point: PointResult, estimate: Estimate) -> PointResult:

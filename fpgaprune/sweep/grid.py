@@ -1,6 +1,6 @@
 """The points of a grid, and the digests that say when two of them are the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from importlib import metadata
@@ -21,10 +21,19 @@ _DECIDING = ("tensorflow", "tf-keras", "qkeras", "hls4ml", "numpy")  # packages 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A point to compute: its recipe, and the digest of everything its numbers hang on."""
+    """A point to compute under one seed: its recipe, and the digest of everything its numbers hang on."""
 
     recipe: Recipe
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the points of one seed start from: the model, and the digest of all that they hang on in common."""
+
+    seed: int | None
+    model: Path
+    common: str
 
 
 def sweep_of(study: Study) -> Sweep:
@@ -39,34 +48,41 @@ def sweep_of(study: Study) -> Sweep:
 
 
 def recipes(sweep: Sweep) -> tuple[Recipe, ...]:
-    """Every combination of the axes; sparsity changes slowest, so that points in a row share a pruned model."""
-    axes = product(sweep.sparsity, sweep.bits, sweep.strategy, sweep.reuse_factor)
-    return tuple(Recipe(bits, sparsity, strategy, reuse) for sparsity, bits, strategy, reuse in axes)
+    """Every combination of the axes, the whole grid under one seed before the next.
+
+    Then sparsity changes slowest, so that points in a row share a pruned model.
+    """
+    axes = product(sweep.seeds, sweep.sparsity, sweep.bits, sweep.strategy, sweep.reuse_factor)
+    return tuple(Recipe(bits, sparsity, strategy, reuse, seed) for seed, sparsity, bits, strategy, reuse in axes)
 
 
-def planned(study: Study, sweep: Sweep, model: Path, data: StudyData) -> tuple[Planned, ...]:
+def planned(sweep: Sweep, starts: Sequence[Start]) -> tuple[Planned, ...]:
     """The grid with digests over recipe, hardware, model, data, the study's code and the versions used.
 
     A trained point hangs on its training too, and on the sparsities that its network has passed before.
     """
-    common = common_digest(study, sweep, model, data)
+    commons = {start.seed: start.common for start in starts}
     if sweep.training is None:
-        return tuple(Planned(recipe, digest_of(common, asdict(recipe))) for recipe in recipes(sweep))
+        return tuple(Planned(r, digest_of(commons[r.seed], asdict(r))) for r in recipes(sweep))
     passed = {value: [s for s in sweep.sparsity if s <= value] for value in sweep.sparsity}
-    return tuple(Planned(r, digest_of(common, asdict(r), passed[r.sparsity])) for r in recipes(sweep))
+    return tuple(Planned(r, digest_of(commons[r.seed], asdict(r), passed[r.sparsity])) for r in recipes(sweep))
 
 
-def common_digest(study: Study, sweep: Sweep, model: Path, data: StudyData) -> str:
-    """What all points of a sweep hang on."""
-    parts = (
+def starts_of(study: Study, sweep: Sweep, models: Sequence[Path], data: StudyData) -> tuple[Start, ...]:
+    """What the points of each seed start from; `models` has a file for each of `sweep.seeds`."""
+    parts = [
         digest_of_task(study.folder, sweep.task),
-        sha256(model.read_bytes()).hexdigest(),
         digest_of_data(data),
         sweep.hardware,
         sweep.layer_limit,
         versions(),
+    ]
+    if sweep.training is not None:
+        parts += [digest_of_training(data), sweep.training]
+    return tuple(
+        Start(seed, model, digest_of(sha256(model.read_bytes()).hexdigest(), *parts))
+        for seed, model in zip(sweep.seeds, models, strict=True)
     )
-    return digest_of(*parts) if sweep.training is None else digest_of(*parts, digest_of_training(data), sweep.training)
 
 
 def digest_of_training(data: StudyData) -> str:

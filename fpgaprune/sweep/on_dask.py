@@ -61,8 +61,9 @@ def _evaluation(errand: Errand) -> Evaluation:
     if _LOADED and _LOADED[0][0] == errand:
         return _LOADED[0][1]
     _check_versions(dict(errand.versions), versions())
-    if not errand.job.model.is_file():
-        message = f"it does not see {errand.job.model}: study and output must be in folders that all machines share"
+    unseen = next((start.model for start in errand.job.starts if not start.model.is_file()), None)
+    if unseen is not None:
+        message = f"it does not see {unseen}: study and output must be in folders that all machines share"
         raise ToolError(message)
     evaluation = Evaluation.of(errand.job)
     if digest_of_data(evaluation.data) != errand.data:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -11,11 +11,11 @@ from fpgaprune.config.study import Study, Sweep, load_study
 from fpgaprune.device import find_device
 from fpgaprune.errors import ConfigError, unknown_choice
 from fpgaprune.flow.study_model import called, initial_model, trained_model
-from fpgaprune.flow.study_task import StudyData, load_task
+from fpgaprune.flow.study_task import StudyData, Task, load_task
 from fpgaprune.results.sweep import PointResult, SweepResult
 from fpgaprune.sweep.choice import Choice, InOrder, Method, Search
 from fpgaprune.sweep.evaluate import Evaluation, Job
-from fpgaprune.sweep.grid import Planned, common_digest, planned, sweep_of
+from fpgaprune.sweep.grid import Planned, Start, planned, starts_of, sweep_of
 from fpgaprune.sweep.store import Store, open_store
 from fpgaprune.sweep.training import train_networks
 from fpgaprune.sweep.workers import Computation, Inline, Workers
@@ -43,32 +43,35 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A sweep ready to go: its settings, data, trained model and points."""
+    """A sweep ready to go: its settings, data, trained models and points, a point under another seed being another."""
 
     study: Study
     sweep: Sweep
     data: StudyData
-    model: Path
+    starts: tuple[Start, ...]
     points: tuple[Planned, ...]
     url: str
-    trained: Path | None = None
+    trained: Path | None = None  # the folder of trained networks
 
     @property
     def job(self) -> Job:
         """What all points share."""
-        folder, model = self.study.folder.resolve(), self.model.resolve()
-        if self.sweep.training is None or self.trained is None:
-            return Job(folder, model, self.sweep)
-        common = common_digest(self.study, self.sweep, model, self.data)
-        return Job(folder, model, self.sweep, self.trained.resolve(), common)
+        starts = tuple(replace(start, model=start.model.resolve()) for start in self.starts)
+        trained = None if self.sweep.training is None or self.trained is None else self.trained.resolve()
+        return Job(self.study.folder.resolve(), starts, self.sweep, trained)
 
     @property
     def name(self) -> str:
         """The study's name in the store."""
         return self.study.folder.resolve().name
 
-    def result(self, found: Sequence[PointResult], total: int | None = None) -> SweepResult:
-        """The finished points as the sweep's result, of `total` that there are to be (the whole grid)."""
+    @property
+    def seeds(self) -> int:
+        """How many runs a point has."""
+        return len({point.recipe.seed for point in self.points})
+
+    def result(self, found: Sequence[PointResult], wanted: int | None = None) -> SweepResult:
+        """The finished runs as the sweep's result, of `wanted` that there are to be (the whole grid)."""
         device = find_device(self.sweep.hardware.part)
         return SweepResult(
             title=self.study.title,
@@ -76,13 +79,17 @@ class Opened:
             device=device.part,
             available_dsp=device.available.dsp,
             available_lut=device.available.lut,
-            points=tuple(found),
-            total=len(self.points) if total is None else total,
+            runs=tuple(found),
+            total=-(-(len(self.points) if wanted is None else wanted) // self.seeds),
+            seeds=self.seeds,
         )
 
 
 def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None = None) -> Opened:
-    """Read the study, load its data, and train its model unless that is done; raises ConfigError or ModelError."""
+    """Read the study, load its data, and train its model, one per seed, unless that is done.
+
+    Raises ConfigError or ModelError.
+    """
     study = load_study(folder)
     sweep = sweep_of(study)
     find_device(sweep.hardware.part)
@@ -92,24 +99,39 @@ def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None
     if sweep.model is not None and not sweep.model.is_file():
         message = f"the trained model {sweep.model} that [sweep] names is not there; without `model` it is trained"
         raise ConfigError(message)
-    fresh = sweep.training is not None and sweep.training.start == "initial" and sweep.model is None
-    model = sweep.model or (initial_model(folder, task, sweep.task, output) if fresh else None)
-    model = model or trained_model(
-        folder,
+    models = [_model(study, sweep, task, data, output, watcher, seed) for seed in sweep.seeds]
+    starts = starts_of(study, sweep, models, data)
+    url = storage or f"sqlite:///{(output / STORE).resolve()}"
+    return Opened(study, sweep, data, starts, planned(sweep, starts), url, output / "trained")
+
+
+def _model(
+    study: Study, sweep: Sweep, task: Task, data: StudyData, output: Path, watcher: Watcher, seed: int | None
+) -> Path:
+    """The file of the model that the points of a seed start from."""
+    if sweep.model is not None:
+        return sweep.model
+    if sweep.training is not None and sweep.training.start == "initial":
+        return initial_model(study.folder, task, sweep.task, output, seed)
+    which = f", seed {seed}" if len(sweep.seeds) > 1 else ""
+    return trained_model(
+        study.folder,
         task,
         sweep.task,
         output,
         data=lambda: data,
-        begin=lambda: watcher.begin("train"),
+        begin=lambda: watcher.begin(f"train{which}"),
         on_epoch=lambda done, total, metric: watcher.epoch(done, total, f"validation {metric:.3f}"),
+        seed=seed,
     )
-    url = storage or f"sqlite:///{(output / STORE).resolve()}"
-    return Opened(study, sweep, data, model, planned(study, sweep, model, data), url, output / "trained")
 
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """A search instead of the whole grid: how, and how many points of the grid there are to be in the end."""
+    """A search instead of the whole grid: how, and how many points of the grid there are to be in the end.
+
+    Each is computed under all seeds.
+    """
 
     method: Method
     trials: int = 100
@@ -137,7 +159,7 @@ def run_sweep(
         message = f"a search needs 1 trial or more, not {search.trials}"
         raise ConfigError(message)
     choice: Choice = InOrder() if search is None else Search(search.method, opened.points)
-    wanted = len(opened.points) if search is None else min(search.trials, len(opened.points))
+    wanted = len(opened.points) if search is None else min(search.trials * opened.seeds, len(opened.points))
     with open_store(opened.url, opened.name) as store:
         store.release_dead()
         if retry_failed:
@@ -160,7 +182,7 @@ def _train(opened: Opened, found: Sequence[PointResult], watcher: Watcher) -> No
     job, done = opened.job, {point.digest for point in found}
     if job.trained is not None:
         points = [point for point in opened.points if point.digest not in done]
-        train_networks(job.trained, job.model, job.common, job.sweep, opened.data, points, watcher)
+        train_networks(job.trained, job.starts, job.sweep, opened.data, points, watcher)
 
 
 def read_sweep(opened: Opened) -> SweepResult:
@@ -169,13 +191,26 @@ def read_sweep(opened: Opened) -> SweepResult:
         return opened.result(store.results(opened.points))
 
 
-def find_point(opened: Opened, name: str) -> PointResult:
-    """The finished point of that name or digest (or a beginning of it); raises ConfigError with the choices."""
-    points = read_sweep(opened).points
-    for point in points:
-        if name == point.recipe.name or (len(name) >= 6 and point.digest.startswith(name)):
-            return point
-    raise ConfigError(unknown_choice("point", name, [point.recipe.name for point in points]))
+def find_point(opened: Opened, name: str, seed: int | None = None) -> PointResult:
+    """The finished point of that name under `seed`, or its best one; or that of a digest, or a beginning of it.
+
+    Raises ConfigError with the choices.
+    """
+    result = read_sweep(opened)
+    by_digest = [run for run in result.runs if len(name) >= 6 and run.digest.startswith(name)]
+    if by_digest and seed in (None, by_digest[0].recipe.seed):
+        return by_digest[0]
+    point = next((point for point in result.points if point.name == name), None)
+    if point is None:
+        raise ConfigError(unknown_choice("point", name, [point.name for point in result.points]))
+    if seed is None:
+        return point.best
+    found = [run for run in point.runs if run.recipe.seed == seed]
+    if not found:
+        seeds = ", ".join(str(run.recipe.seed) for run in point.runs)
+        message = f"the point {name} was not computed under seed {seed}; finished are the seeds {seeds}"
+        raise ConfigError(message)
+    return found[0]
 
 
 def evaluation_of(opened: Opened) -> Evaluation:

@@ -63,17 +63,16 @@ class PointSynthesis:
 
 
 def chosen_points(result: SweepResult, which: str) -> tuple[PointResult, ...]:
-    """The points of `front`, `knee` or `all`, or the one of that name; raises ConfigError with the choices."""
+    """The points of `front`, `knee` or `all`, or the one of that name, each under its best seed.
+
+    Raises ConfigError with the choices.
+    """
     knee = () if result.knee is None else (result.knee,)
     groups = {"front": result.front, "knee": knee, "all": result.complete}
-    if which in groups:
-        return groups[which]
-    named = tuple(point for point in result.complete if point.recipe.name == which)
-    if not named:
-        raise ConfigError(
-            unknown_choice("point to synthesize", which, [*GROUPS, *(p.recipe.name for p in result.front)])
-        )
-    return named
+    named = groups.get(which) or tuple(point for point in result.complete if point.name == which)
+    if not named and which not in groups:
+        raise ConfigError(unknown_choice("point to synthesize", which, [*GROUPS, *(p.name for p in result.front)]))
+    return tuple(point.best for point in named)
 
 
 def synthesize_points(

@@ -1,4 +1,7 @@
-"""The points as files: CSV for people, Parquet for data frames; each written beside and renamed."""
+"""The points as files: CSV for people, Parquet for data frames; each written beside and renamed.
+
+Columns that have a value for each seed are lists in Parquet, and values with a blank between them in CSV.
+"""
 
 import csv
 import io
@@ -7,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from fpgaprune.errors import DependencyError
-from fpgaprune.results.sweep import PointResult, Recipe
+from fpgaprune.results.sweep import Point, PointResult, Recipe
 
 CSV, PARQUET = "points.csv", "points.parquet"
-_COLUMNS = tuple(PointResult(Recipe(1, 0.0, "latency", 1), "").json())
-_TEXTS = {"point", "strategy", "digest", "design", "error"}
-_REALS = {"sparsity", "score", "seconds"}
+_EMPTY = Point.of([PointResult(Recipe(1, 0.0, "latency", 1), "")]).json()
+_COLUMNS = tuple(_EMPTY)
+_BY_SEED = {name for name, value in _EMPTY.items() if isinstance(value, list)}
+_TEXTS = {"point", "strategy", "error", "digests", "designs"}
+_REALS = {"sparsity", "score", "score_std", "seconds", "scores"}
 
 
-def write_points(points: Sequence[PointResult], output: Path) -> tuple[Path, Path]:
-    """`points.csv` and `points.parquet` in `output`: a row per point, the columns of `PointResult.json`.
+def write_points(points: Sequence[Point], output: Path) -> tuple[Path, Path]:
+    """`points.csv` and `points.parquet` in `output`: a row per point, the columns of `Point.json`.
 
     Raises DependencyError without PyArrow.
     """
@@ -28,10 +33,14 @@ def _csv(rows: Sequence[dict[str, Any]], path: Path) -> Path:
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     beside = path.with_name(f".{path.name}.partial")
     beside.write_text(text.getvalue(), encoding="utf-8")
     return beside.replace(path)
+
+
+def _cell(value: Any) -> Any:
+    return " ".join("" if one is None else str(one) for one in value) if isinstance(value, list) else value
 
 
 def _parquet(rows: Sequence[dict[str, Any]], path: Path) -> Path:
@@ -41,7 +50,8 @@ def _parquet(rows: Sequence[dict[str, Any]], path: Path) -> Path:
     except ImportError as error:
         message = f"writing {path.name} needs PyArrow ({error}); install it with: pip install 'fpgaprune[sweep]'"
         raise DependencyError(message) from error
-    kinds = [pa.string() if n in _TEXTS else pa.float64() if n in _REALS else pa.int64() for n in _COLUMNS]
+    plain = [pa.string() if n in _TEXTS else pa.float64() if n in _REALS else pa.int64() for n in _COLUMNS]
+    kinds = [pa.list_(kind) if n in _BY_SEED else kind for n, kind in zip(_COLUMNS, plain, strict=True)]
     table = pa.table(
         {name: pa.array([row[name] for row in rows], kind) for name, kind in zip(_COLUMNS, kinds, strict=True)}
     )

@@ -4,8 +4,10 @@ A file per network and sparsity in the sweep's output folder, under a digest of 
 trained again. Training goes on from the beginning where a run was ended before its last target.
 """
 
+import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +19,10 @@ from fpgaprune.config.study import Sweep
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.flow.study_model import digest_of
 from fpgaprune.flow.study_task import StudyData
+from fpgaprune.frameworks import quiet
 from fpgaprune.read.model import load_model
 from fpgaprune.results.sweep import Recipe
-from fpgaprune.sweep.grid import Planned
+from fpgaprune.sweep.grid import Planned, Start
 
 _COPY_SAMPLES = 16
 _ERROR = "error"
@@ -36,67 +39,120 @@ class Watcher(Protocol):
 
 
 def network_file(folder: Path, common: str, sweep: Sweep, recipe: Recipe, *, widths: bool) -> Path:
-    """Where the weights of a point's network are: they hang on its bits and on the sparsities up to its own."""
+    """Where the weights of a point's network are: they hang on its seed, bits, and the sparsities up to its own."""
     path = [value for value in sweep.sparsity if value <= recipe.sparsity]
-    return folder / f"network_{digest_of(common, path, recipe.bits if widths else None)[:20]}.npz"
+    return folder / f"network_{digest_of(common, recipe.seed, path, recipe.bits if widths else None)[:20]}.npz"
 
 
 def train_networks(
-    folder: Path, model: Path, common: str, sweep: Sweep, data: StudyData, points: Sequence[Planned], watcher: Watcher
+    folder: Path, starts: Sequence[Start], sweep: Sweep, data: StudyData, points: Sequence[Planned], watcher: Watcher
 ) -> None:
     """Train what the points need and `folder` does not hold; a network that diverges leaves its reason there.
 
-    Raises ConfigError or ModelError for a model or settings that cannot be trained at all.
+    Networks of all bits and seeds are trained together, those whose models differ in more than weights apart. Raises
+    ConfigError or ModelError for a model or settings that cannot be trained at all.
     """
-    training = sweep.training
-    if training is None:
+    if sweep.training is None:
         return
-    base = load_model(model).model
-    widths = has_widths(base)
-
-    def file_of(bits: int | None, sparsity: float) -> Path:
-        return network_file(folder, common, sweep, Recipe(bits or 0, sparsity, "", 0), widths=widths)
-
-    wanted: dict[int | None, set[float]] = {}
-    for recipe in (point.recipe for point in points):
-        width = recipe.bits if widths else None
-        if not _is_whole(file_of(width, recipe.sparsity)):
-            wanted.setdefault(width, set()).add(recipe.sparsity)
-    members: dict[int | None, Member] = {}
-    for width in sorted(wanted, key=lambda value: value or 0):
-        try:
-            copy = requantized(base, width or 0, data.some_inputs()[:_COPY_SAMPLES])
-            members[width] = Member(copy, base.get_weights(), 0)
-        except (ConfigError, ModelError) as error:
-            for sparsity in wanted[width]:
-                _save(file_of(width, sparsity), {_ERROR: np.array(str(error))})
-    if members:
-        _train(members, max(max(wanted[width]) for width in members), sweep, training, data, watcher, file_of)
+    for family in _families(starts):
+        seeds = {start.seed for start, _ in family}
+        _Networks(folder, family, sweep, sweep.training, data, watcher).train(
+            [point.recipe for point in points if point.recipe.seed in seeds]
+        )
 
 
-def _train(
-    members: Mapping[int | None, Member],
-    last: float,
-    sweep: Sweep,
-    training: GridTraining,
-    data: StudyData,
-    watcher: Watcher,
-    file_of: Callable[[int | None, float], Path],
-) -> None:
-    bits = list(members)
-    targets = [value for value in sweep.sparsity if value <= last]
-    watcher.begin(f"train {len(members)} networks through {len(targets)} sparsities")
+_Family = list[tuple[Start, Any]]  # with the loaded models
+_Network = tuple[int | None, int | None]  # its seed, and its bits where they can be chosen
 
-    def keep(reached: Reached) -> None:
-        held: dict[str, Any] = {f"w{place:04}": array for place, array in enumerate(reached.weights)}
-        if reached.error is not None:
-            held = {_ERROR: np.array(reached.error)}
-        _save(file_of(bits[reached.member], reached.target), held)
 
-    def tell(told: Told) -> None:
-        watcher.epoch(told.epoch, told.epochs, f"{told.networks} at once, mean validation {told.metric:.3f}")
+def _families(starts: Sequence[Start]) -> list[_Family]:
+    """The starts whose models differ in weights alone belong together."""
+    families: dict[str, _Family] = {}
+    for start in starts:
+        model = load_model(start.model).model
+        families.setdefault(_architecture(model), []).append((start, model))
+    return list(families.values())
 
-    train_grid(list(members.values()), targets, training, data.training, on_reached=keep, on_epoch=tell)
+
+def _architecture(model: Any) -> str:
+    """A model without its weights, the names of its layers, and the seeds of its initializers."""
+    names = {layer.name: f"layer {place}" for place, layer in enumerate(model.layers)}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: plain(held) for key, held in value.items() if key != "seed"}
+        if isinstance(value, list | tuple):
+            return [plain(held) for held in value]
+        return names.get(value, value) if isinstance(value, str) else value
+
+    with quiet("read a configuration"):
+        config = plain(model.get_config())
+    return json.dumps({**config, "name": type(model).__name__}, sort_keys=True, default=str)
+
+
+@dataclass(frozen=True, eq=False)
+class _Networks:
+    """Networks of one architecture: of several seeds, at several bits."""
+
+    folder: Path
+    family: _Family
+    sweep: Sweep
+    training: GridTraining
+    data: StudyData
+    watcher: Watcher
+
+    def train(self, recipes: Sequence[Recipe]) -> None:
+        """Train what the recipes need and is not there."""
+        wanted: dict[_Network, set[float]] = {}
+        for recipe in recipes:
+            network = (recipe.seed, recipe.bits if self._widths else None)
+            if not _is_whole(self._file(network, recipe.sparsity)):
+                wanted.setdefault(network, set()).add(recipe.sparsity)
+        members = self._members(wanted)
+        if members:
+            self._run(members, max(max(wanted[network]) for network in members))
+
+    @property
+    def _widths(self) -> bool:
+        return has_widths(self.family[0][1])
+
+    def _file(self, network: _Network, sparsity: float) -> Path:
+        seed, bits = network
+        common = next(start.common for start, _ in self.family if start.seed == seed)
+        recipe = Recipe(bits or 0, sparsity, "", 0, seed)
+        return network_file(self.folder, common, self.sweep, recipe, widths=self._widths)
+
+    def _members(self, wanted: Mapping[_Network, set[float]]) -> dict[_Network, Member]:
+        """What is to be trained, a copy of the first model for all of the same bits; why not is kept in its file."""
+        first, weights = self.family[0][1], {start.seed: model.get_weights() for start, model in self.family}
+        copies: dict[int | None, Any] = {}
+        members: dict[_Network, Member] = {}
+        for seed, bits in sorted(wanted, key=lambda network: (network[1] or 0, network[0] or 0)):
+            try:
+                if bits not in copies:
+                    copies[bits] = requantized(first, bits or 0, self.data.some_inputs()[:_COPY_SAMPLES])
+                members[seed, bits] = Member(copies[bits], weights[seed], seed or 0)
+            except (ConfigError, ModelError) as error:
+                for sparsity in wanted[seed, bits]:
+                    _save(self._file((seed, bits), sparsity), {_ERROR: np.array(str(error))})
+        return members
+
+    def _run(self, members: Mapping[_Network, Member], last: float) -> None:
+        networks = list(members)
+        targets = [value for value in self.sweep.sparsity if value <= last]
+        self.watcher.begin(f"train {len(members)} networks through {len(targets)} sparsities")
+
+        def keep(reached: Reached) -> None:
+            held: dict[str, Any] = {f"w{place:04}": array for place, array in enumerate(reached.weights)}
+            if reached.error is not None:
+                held = {_ERROR: np.array(reached.error)}
+            _save(self._file(networks[reached.member], reached.target), held)
+
+        def tell(told: Told) -> None:
+            state = f"{told.networks} at once, mean validation {told.metric:.3f}"
+            self.watcher.epoch(told.epoch, told.epochs, state)
+
+        train_grid(list(members.values()), targets, self.training, self.data.training, on_reached=keep, on_epoch=tell)
 
 
 def trained_weights(path: Path) -> list[Any]:

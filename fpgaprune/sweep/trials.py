@@ -54,11 +54,13 @@ def trial_of(facts: Mapping[str, Any], digest: str) -> Any:
     }
     found = objectives_of(facts)
     values = [value for value in found if value is not None]
+    if facts["recipe"].get("seed") is not None:
+        known["seed"] = spaces.IntDistribution(0, 2**31 - 1)
     whole = len(values) == len(found)
     return optuna.trial.create_trial(
         state=optuna.trial.TrialState.COMPLETE if whole else optuna.trial.TrialState.FAIL,
         values=values if whole else None,
-        params=facts["recipe"],
+        params={name: facts["recipe"][name] for name in known},
         distributions=known,
         user_attrs={"digest": digest, "facts": dict(facts)},
     )

@@ -129,12 +129,13 @@ class _Run:
             seconds = time.monotonic() - begin
             _keep(step, folder, digest, seconds)
         except FpgapruneError as error:
-            return Outcome(step, State.FAILED, time.monotonic() - begin, str(error))
+            log = str(folder / LOG)
+            told = step.command is None or not Path(log).is_file() or log in str(error)
+            reason = str(error) if told else f"{error} (log: {log})"
+            return Outcome(step, State.FAILED, time.monotonic() - begin, reason)
         except OSError as error:
-            where = f" ({error.filename})" if error.filename else ""
-            return Outcome(
-                step, State.FAILED, time.monotonic() - begin, f"{step.what}: {(error.strerror or str(error))}{where}"
-            )
+            reason = f"{step.what}: {error.strerror or error} ({error.filename or folder})"
+            return Outcome(step, State.FAILED, time.monotonic() - begin, reason)
         return Outcome(step, State.DONE, seconds)
 
     def _do(self, step: Step, folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Other constants for a converted network, chosen after training: `choose_constants(design, config, importance)`."""
 
-from fpgaprune.compress.constants.budget import Budget
+from fpgaprune.compress.constants.budget import Budget, BudgetSearch
 from fpgaprune.compress.constants.csd_rounding import CsdRounding
 from fpgaprune.compress.constants.method import (
     Chosen,
@@ -13,6 +13,7 @@ from fpgaprune.compress.constants.method import (
 
 __all__ = [
     "Budget",
+    "BudgetSearch",
     "Chosen",
     "ConstantsConfig",
     "CsdRounding",

@@ -9,8 +9,8 @@ from fpgaprune.compress.constants.method import (
     changeable_layers,
     constants_method,
     matrix_of,
-    with_codes,
 )
+from fpgaprune.compress.constants.narrowing import with_codes
 from fpgaprune.csd import nearest_with_digits
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
@@ -42,6 +42,7 @@ def round_digits(
     config: CsdRounding,
     importance: Importance,  # noqa: ARG001 - the nearest code is the best one whatever it weighs
     rules: MappingRules,  # noqa: ARG001
+    narrow: bool,
 ) -> Design:
     """See `choose_constants`."""
     changed = {}
@@ -49,4 +50,4 @@ def round_digits(
         weight = layer.parameters["weight"]
         bits = weight.precision.max_code.bit_length()
         changed[layer.name] = nearest_with_digits(matrix_of(weight), config.digits, bits)
-    return with_codes(design, changed)
+    return with_codes(design, changed, narrow=narrow)

@@ -73,21 +73,21 @@ class Chosen:
 
 
 Config = TypeVar("Config", bound=ConstantsConfig)
-Method = Callable[[Design, Any, Importance, MappingRules], Design]
+Method = Callable[[Design, Any, Importance, MappingRules, bool], Design]
 _METHODS: Registry[tuple[type[ConstantsConfig], Method]] = Registry("method for constants")
 
 
 def constants_method(
     config: type[Config],
 ) -> Callable[
-    [Callable[[Design, Config, Importance, MappingRules], Design]],
-    Callable[[Design, Config, Importance, MappingRules], Design],
+    [Callable[[Design, Config, Importance, MappingRules, bool], Design]],
+    Callable[[Design, Config, Importance, MappingRules, bool], Design],
 ]:
     """Register the decorated function as the method that `config` asks for."""
 
     def register(
-        method: Callable[[Design, Config, Importance, MappingRules], Design],
-    ) -> Callable[[Design, Config, Importance, MappingRules], Design]:
+        method: Callable[[Design, Config, Importance, MappingRules, bool], Design],
+    ) -> Callable[[Design, Config, Importance, MappingRules, bool], Design]:
         _METHODS.register(config.method, (config, method))
         return method
 
@@ -104,9 +104,13 @@ def constants_config_type(name: str) -> type[ConstantsConfig]:
     return _METHODS[name][0]
 
 
-def choose_constants(design: Design, config: ConstantsConfig, importance: Importance, rules: MappingRules) -> Chosen:
-    """`design` with the constants of its dense and convolution layers changed as `config` says; types stay.
+def choose_constants(
+    design: Design, config: ConstantsConfig, importance: Importance, rules: MappingRules, *, narrow: bool = True
+) -> Chosen:
+    """`design` with the constants of its dense and convolution layers changed as `config` says.
 
+    With `narrow`, types and exact sums lose the low bits that no constant uses any more, as they do in generated
+    projects (see `narrowed`); without, types stay.
     Raises ConfigError for an exclusion that matches no layer, and for a budget that cannot be met (it says how far
     one gets).
     """
@@ -115,7 +119,7 @@ def choose_constants(design: Design, config: ConstantsConfig, importance: Import
     if type(config) is not registered:
         message = f"{type(config).__name__} is not the config class of the method for constants {name!r}"
         raise ConfigError(message)
-    changed = method(design, config, importance, rules)
+    changed = method(design, config, importance, rules, narrow)
     layers = [_layer_record(layer, changed[layer.name], importance) for layer in _products(design)]
     return Chosen(changed, {"method": name, "asked": config.record(), "layers": layers})
 
@@ -143,23 +147,6 @@ def matrix_of(parameter: Parameter) -> Codes:
     return codes.reshape(-1, codes.shape[-1]) if codes.ndim > 1 else codes.reshape(-1, 1)
 
 
-def with_codes(design: Design, changed: Mapping[str, Codes]) -> Design:
-    """`design` with the weights of the named layers replaced by codes in the layout of `matrix_of`."""
-    return Design(
-        design.name,
-        tuple(_with(layer, changed[layer.name]) if layer.name in changed else layer for layer in design),
-        design.io_type,
-        design.outputs,
-        design.target,
-        design.source,
-    )
-
-
-def _with(layer: LayerSpec, codes: Codes) -> LayerSpec:
-    weight = layer.parameters["weight"]
-    return layer.with_parameter("weight", (codes * weight.precision.lsb).reshape(weight.values.shape))
-
-
 def _products(design: Design) -> Iterator[LayerSpec]:
     for layer in design:
         weight = layer.weight
@@ -177,13 +164,14 @@ def _matches(layer: LayerSpec, pattern: str) -> bool:
 
 
 def _layer_record(before: LayerSpec, after: LayerSpec, importance: Importance) -> dict[str, Any]:
-    old, new = matrix_of(before.parameters["weight"]), matrix_of(after.parameters["weight"])
-    lsb = before.parameters["weight"].precision.lsb
-    moved = float((importance.of(before, (old.shape[0], old.shape[1])) * np.square((new - old) * lsb)).sum())
+    first, last = before.parameters["weight"], after.parameters["weight"]
+    old, new = matrix_of(first), matrix_of(last)
+    distance = (last.values - first.values).reshape(old.shape)
+    moved = float((importance.of(before, (old.shape[0], old.shape[1])) * np.square(distance)).sum())
     return {
         "name": before.name,
         "weights": int(old.size),
-        "changed": int(np.count_nonzero(old != new)),
+        "changed": int(np.count_nonzero(distance)),
         "zeros": int(new.size - np.count_nonzero(new)),
         "sparsity": float(1 - np.count_nonzero(new) / new.size),
         "csd_digits": digit_counts(new),

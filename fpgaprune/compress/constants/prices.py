@@ -3,16 +3,19 @@
 The LUT prices only decide which constant to make cheaper first; whether a budget is met is asked of the estimate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.compress.constants.method import Array, Codes, matrix_of
+from fpgaprune.compress.constants.method import Array, Codes
+from fpgaprune.compress.constants.narrowing import sums_exactly
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
+from fpgaprune.estimate.fabric.model import load_model
 from fpgaprune.estimate.fabric.prices import dsp_multiplier_lut, fabric_multiplier_lut
+from fpgaprune.estimate.fabric.products import CHAIN_WIDTH
 
 _EACH = 7 / 3  # LUTs of an adder besides those of its bits; see AdderPrice
 
@@ -22,7 +25,8 @@ class LayerPrices:
     """Prices of the constants of one layer; arrays are by the length of the magnitude in bits, 0 first.
 
     `dsp[s]`: DSP blocks of a product by a constant that needs a multiplier, for positive (s = 0) and negative ones.
-    `copies`: how often the layer stands side by side.
+    `copies`: how often the layer stands side by side. `spare`: the low bits its sum loses where no constant uses
+    them. `chained`: sums are added up one product after the other, each kept until it is its turn.
     """
 
     data_width: int
@@ -31,6 +35,12 @@ class LayerPrices:
     dsp: NDArray[np.int64]
     multiplier_lut: NDArray[np.float64]
     copies: int
+    spare: int = 0
+    chained: bool = False
+
+    def on_grid(self, step: int) -> "LayerPrices":
+        """The prices of codes in units of 2**step, where all constants of the layer are multiples of that."""
+        return replace(self, sum_width=self.sum_width - min(step, self.spare), spare=max(0, self.spare - step))
 
     def dsp_of(self, codes: Codes) -> NDArray[np.int64]:
         """DSP blocks of a multiplication by each code, same shape."""
@@ -40,6 +50,8 @@ class LayerPrices:
 
     def tree_lut(self, codes: Codes) -> Array:
         """LUTs of adding each product to its sum."""
+        if self.chained:
+            return np.where(codes == 0, 0.0, CHAIN_WIDTH * self.sum_width + _EACH) * self.copies
         width = np.minimum(self.data_width + _length(codes) + 1, self.sum_width)
         return np.where(codes == 0, 0.0, width + _EACH) * self.copies
 
@@ -47,7 +59,9 @@ class LayerPrices:
         """LUTs of making each product, which equal constants of one input share."""
         length, digits = _length(codes), csd_digits(codes)
         adder = np.where(digits == 2, self.data_width + length + 1 + _EACH, 0.0)
-        return np.where(digits > self.free_digits, self.multiplier_lut[length], adder) * self.copies
+        made = np.where(digits > self.free_digits, self.multiplier_lut[length], adder)
+        waiting = load_model().prices["lut"]["delayed_values"] if self.chained else 0.0
+        return (made + np.where(codes == 0, 0.0, waiting)) * self.copies
 
 
 def layer_prices(layer: LayerSpec, context: Context) -> LayerPrices | None:
@@ -74,7 +88,25 @@ def layer_prices(layer: LayerSpec, context: Context) -> LayerPrices | None:
     ]
     accumulator = layer.accumulator_precision or layer.output_precision or data
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
-    return LayerPrices(data.width, accumulator.width, context.rules.free_digits, dsp, np.array(lut), copies)
+    exact = data.fraction + weight.precision.fraction <= accumulator.fraction
+    return LayerPrices(
+        data.width,
+        accumulator.width,
+        context.rules.free_digits,
+        dsp,
+        np.array(lut),
+        copies,
+        spare=_spare_bits(layer) if sums_exactly(layer) else 0,
+        chained=exact and context.rules.tool == "vitis_hls",
+    )
+
+
+def _spare_bits(layer: LayerSpec) -> int:
+    """Low bits of the sum that only the weights need."""
+    total, bias = layer.accumulator_precision, layer.bias
+    if total is None:
+        return 0
+    return total.width if bias is None else max(0, total.fraction - bias.precision.fraction)
 
 
 def allowed_codes(prices: LayerPrices, low: int, high: int) -> Codes:
@@ -95,18 +127,17 @@ def allowed_codes(prices: LayerPrices, low: int, high: int) -> Codes:
     return found[(found >= low) & (found <= high)]
 
 
-def nearest_of(codes: Codes, allowed: Codes) -> Codes:
+def nearest_of(codes: Array, allowed: Codes) -> Codes:
     """For each code the nearest of the `allowed` ones, which are in order."""
-    place = np.clip(np.searchsorted(allowed, codes), 1, allowed.size - 1) if allowed.size > 1 else np.zeros_like(codes)
+    place = (
+        np.clip(np.searchsorted(allowed, codes), 1, allowed.size - 1)
+        if allowed.size > 1
+        else np.zeros(codes.shape, np.int64)
+    )
     if allowed.size == 1:
         return allowed[place]
     below, above = allowed[place - 1], allowed[place]
     return np.where(codes - below <= above - codes, below, above)
-
-
-def changeable_matrix(layer: LayerSpec) -> Codes:
-    """The layer's codes as (inputs, outputs)."""
-    return matrix_of(layer.parameters["weight"])
 
 
 def _length(codes: Codes) -> NDArray[np.int64]:

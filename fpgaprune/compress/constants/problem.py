@@ -15,17 +15,20 @@ from fpgaprune.csd import nearest_with_digits
 
 @dataclass(frozen=True, eq=False)
 class LayerProblem:
-    """Constants of one layer, (inputs, outputs): their `codes`, and `loss` per square of a code's change.
+    """Constants of one layer, (inputs, outputs), on one grid: all become multiples of 2**step of their type's codes.
 
-    `allowed` are the codes without a DSP, in order; None: all codes are, so that only LUTs count.
+    `codes` are what they should be, and all codes here, in units of 2**step; `loss` is per square of their change.
+    `allowed` are the codes without a DSP, in order; None: all codes are, so that only LUTs count. Codes lie within
+    -2**bits .. 2**bits - 1.
     """
 
     name: str
-    codes: Codes
+    codes: Array
     loss: Array
     prices: LayerPrices
     allowed: Codes | None
     bits: int
+    step: int = 0
 
     def cheapest(self, lut_weight: float) -> tuple[Codes, Array]:
         """The best code without a DSP for every constant, and its loss plus `lut_weight` times its LUTs."""
@@ -40,9 +43,15 @@ class LayerProblem:
     @cached_property
     def _candidates(self) -> tuple[Codes, ...]:
         """The nearest code without a DSP, then those of two digits, of one, and none."""
-        nearest = self.codes if self.allowed is None else nearest_of(self.codes, self.allowed)
-        few = tuple(nearest_with_digits(self.codes, digits, self.bits) for digits in (2, 1))
-        return nearest, *few, np.zeros_like(self.codes)
+        whole = self.whole
+        nearest = whole if self.allowed is None else nearest_of(self.codes, self.allowed)
+        few = tuple(nearest_with_digits(whole, digits, self.bits) for digits in (2, 1))
+        return nearest, *few, np.zeros_like(whole)
+
+    @cached_property
+    def whole(self) -> Codes:
+        """The nearest codes there are, in units of 2**step."""
+        return np.clip(np.rint(self.codes), -(1 << self.bits), (1 << self.bits) - 1).astype(np.int64)
 
     @cached_property
     def _losses(self) -> tuple[Array, ...]:
@@ -80,11 +89,11 @@ class LayerProblem:
         return codes, np.take_along_axis(costs, best[np.newaxis], axis=0)[0]
 
     def _loss_of(self, codes: Codes) -> Array:
-        return self.loss * np.square((codes - self.codes).astype(np.float64))
+        return self.loss * np.square(codes - self.codes)
 
     def worth_keeping(self, row: int) -> tuple[Codes, NDArray[np.int64]]:
         """The distinct codes of one input that take DSPs, and how many each."""
-        distinct = np.unique(self.codes[row])
+        distinct = np.unique(self.whole[row])
         price = self.prices.dsp_of(distinct)
         return distinct[price > 0], price[price > 0]
 
@@ -93,7 +102,7 @@ class LayerProblem:
 
         The LUTs beside a multiplier in DSPs are not charged to the constants that share it.
         """
-        distance = (self.codes[row][:, np.newaxis] - kept).astype(np.float64)
+        distance = self.codes[row][:, np.newaxis] - kept
         costs = self.loss[row][:, np.newaxis] * np.square(distance)
         return np.asarray(costs + lut_weight * self.prices.tree_lut(kept))
 
@@ -155,7 +164,10 @@ def assign(
     picks: Sequence[Pick],
     lut_weight: float,
 ) -> dict[str, Codes]:
-    """Every constant at the cheapest of its best code without a DSP and the picked codes of its input."""
+    """Every constant at the cheapest of its best code without a DSP and the picked codes of its input.
+
+    These are codes of the layers' types, whatever the grids.
+    """
     result = [codes.copy() for codes, _ in free]
     by_row: dict[tuple[int, int], list[int]] = {}
     for pick in picks:
@@ -166,4 +178,4 @@ def assign(
         best = costs.argmin(axis=1)
         better = costs[np.arange(best.size), best] < free[layer][1][row]
         result[layer][row] = np.where(better, kept[best], result[layer][row])
-    return {problem.name: codes for problem, codes in zip(problems, result, strict=True)}
+    return {problem.name: codes << problem.step for problem, codes in zip(problems, result, strict=True)}

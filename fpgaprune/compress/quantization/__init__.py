@@ -2,6 +2,6 @@
 
 from fpgaprune.compress.quantization.config import FORMS, LayerTypes, PostTraining
 from fpgaprune.compress.quantization.fine_tuning import fine_tune
-from fpgaprune.compress.quantization.rebuild import QuantizeResult, quantizable, quantize
+from fpgaprune.compress.quantization.rebuild import Quantizer, QuantizeResult, quantizable, quantize
 
-__all__ = ["FORMS", "LayerTypes", "PostTraining", "QuantizeResult", "fine_tune", "quantizable", "quantize"]
+__all__ = ["FORMS", "LayerTypes", "PostTraining", "QuantizeResult", "Quantizer", "fine_tune", "quantizable", "quantize"]

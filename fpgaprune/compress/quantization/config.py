@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from fnmatch import fnmatchcase
+from glob import escape
 from typing import Any, ClassVar, Final
 
 from fpgaprune.compress.run import check_settings, whole
@@ -84,6 +85,20 @@ class PostTraining:
             if matches(layer, (pattern,)):
                 found = replace(found, **types.given())
         return found
+
+    def settles(self, layer: Any, setting: str) -> bool:
+        """Whether `layers` gives this layer the setting (such as `weight_bits`)."""
+        return any(
+            getattr(types, setting) is not None and matches(layer, (pattern,)) for pattern, types in self.layers.items()
+        )
+
+    def refined(self, types: Mapping[str, LayerTypes]) -> "PostTraining":
+        """The same with more said of some layers, by their names."""
+        layers = dict(self.layers)
+        for name, more in types.items():
+            pattern = escape(name)
+            layers[pattern] = replace(layers.get(pattern, LayerTypes()), **more.given())
+        return replace(self, layers=layers)
 
     def check_patterns(self, layers: Any) -> None:
         """Raise ConfigError for a pattern that matches none of the layers."""

@@ -12,7 +12,7 @@ from fpgaprune.compress.quantization.folding import fold, foldable, inputs_of, i
 from fpgaprune.compress.quantization.forms import bias_form, value_quantizer, weight_form
 from fpgaprune.compress.quantization.profile import observe
 from fpgaprune.errors import ModelError
-from fpgaprune.frameworks import load_frameworks
+from fpgaprune.frameworks import load_frameworks, quiet
 
 Array = NDArray[Any]
 
@@ -57,14 +57,31 @@ def quantize(model: Any, config: PostTraining, samples: Sequence[Array]) -> Quan
     Raises ConfigError for a pattern that matches nothing, ModelError for a model that cannot be rebuilt or holds
     nothing to quantize, or weights that were pruned and would get a form without a zero.
     """
-    config.check_patterns(model.layers)
-    # A Sequential does not list its input layer; the same layers as a Functional model do.
-    functional = load_frameworks().keras.Model(model.inputs, model.outputs, name=model.name)
-    rebuilt = _Rebuild(functional, config, samples)
-    if not rebuilt.layers:
-        message = f"the model {model.name!r} has no layer to quantize that is not excluded, or is quantized already"
-        raise ModelError(message)
-    return QuantizeResult(rebuilt.model, rebuilt.record())
+    return Quantizer(model, samples)(config)
+
+
+class Quantizer:
+    """`quantize` for one model in several ways: what its values are like on the samples is observed once."""
+
+    def __init__(self, model: Any, samples: Sequence[Array]) -> None:
+        self._layers = tuple(model.layers)
+        # A Sequential does not list its input layer; the same layers as a Functional model do.
+        self._model = load_frameworks().keras.Model(model.inputs, model.outputs, name=model.name)
+        self._seen = observe(self._model, samples)
+
+    def __call__(self, config: PostTraining) -> QuantizeResult:
+        """The model in the types asked for; raises what `quantize` raises."""
+        config.check_patterns(self._layers)
+        with quiet("quantization"):
+            rebuilt = _Rebuild(self._model, config, self._seen)
+        if not rebuilt.layers:
+            message = f"the model {self._model.name!r} has no layer to quantize that is not excluded, or is quantized "
+            raise ModelError(message + "already")
+        return QuantizeResult(rebuilt.model, rebuilt.record())
+
+    def layer(self, name: str) -> Any:
+        """A layer of the model that is quantized."""
+        return self._model.get_layer(name)
 
 
 def quantizable(model: Any, exclude: Sequence[str] = ()) -> tuple[str, ...]:
@@ -77,18 +94,17 @@ def quantizable(model: Any, exclude: Sequence[str] = ()) -> tuple[str, ...]:
 class _Rebuild:
     """Walks the layers in order, each called once, and keeps what every tensor of the old model has become."""
 
-    def __init__(self, model: Any, config: PostTraining, samples: Sequence[Array]) -> None:
-        self._old, self._config = model, config
+    def __init__(self, model: Any, config: PostTraining, seen: Mapping[int, Array]) -> None:
+        self._old, self._config, self._seen = model, config, seen
         self._keras, self._qkeras = load_frameworks().keras, load_frameworks().qkeras
         self._readers: dict[int, list[Any]] = {}
         for layer in model.layers:
             for tensor in inputs_of(layer):
                 self._readers.setdefault(id(tensor), []).append(layer)
-        self._seen = observe(model, samples)
         self._new: dict[int, Any] = {}
         self._new_input: dict[int, Any] = {}
         self._folding: set[int] = set()  # ids of tensors whose batch normalization is in the layer before
-        self._quantized: set[int] = set()  # ids of old tensors whose new ones have a narrow type
+        self._typed: dict[int, str] = {}  # id of an old tensor -> the new layer that gives the new one a narrow type
         self.layers: list[dict[str, Any]] = []
         self._left: list[str] = []
         self._folded: list[str] = []
@@ -120,14 +136,14 @@ class _Rebuild:
         elif kind in _LAYERS and not excluded:
             self._product(layer, kind)
         elif is_relu(layer) and not excluded:
-            self._set(layer, self._activation(layer.name, layer)(self._of(layer.input)), narrow=True)
+            self._set(layer, self._activation(layer.name, layer)(self._of(layer.input)), layer.name)
         else:
             self._copy(layer, kind)
 
     def _input(self, layer: Any) -> None:
         tensor = self._keras.layers.Input(tuple(layer.output.shape[1:]), name=layer.name)
         self._new_input[id(layer.output)] = tensor
-        self._set(layer, tensor, narrow=False)
+        self._set(layer, tensor)
 
     def _product(self, layer: Any, kind: str) -> None:
         name, parts = _LAYERS[kind]
@@ -143,17 +159,19 @@ class _Rebuild:
         function = inner.activation.__name__
         if kind not in _RECURRENT:
             options["activation"] = None
-        built, stored = self._quantizers(options, name, parts, values, types)
+        built, stored, told = self._quantizers(options, name, parts, values, types)
         self._pending.append((built, stored))
-        tensor = built(self._narrow(layer.input))
-        if kind in _RECURRENT:
-            self._set(layer, tensor, narrow=False)
-            return
-        if function == "relu":
-            tensor = self._activation(f"{layer.name}_relu", layer)(tensor)
-        elif function != "linear":
+        narrow = self._narrow(layer.input)
+        reads = self._typed[id(layer.input)]
+        self.layers.append({"name": layer.name, "class": name, "of": layer.name, "reads": reads, **told})
+        tensor = built(narrow)
+        given = None
+        if function == "relu" and kind not in _RECURRENT:
+            given = f"{layer.name}_relu"
+            tensor = self._activation(given, layer)(tensor)
+        elif function != "linear" and kind not in _RECURRENT:
             tensor = self._keras.layers.Activation(function, name=f"{layer.name}_{function}")(tensor)
-        self._set(layer, tensor, narrow=function == "relu")
+        self._set(layer, tensor, given)
 
     def _quantizers(
         self,
@@ -162,8 +180,8 @@ class _Rebuild:
         parts: Sequence[tuple[str, int]],
         values: Sequence[Array],
         types: Types,
-    ) -> tuple[Any, list[Array]]:
-        """The QKeras layer and what it stores, its types in the record."""
+    ) -> tuple[Any, list[Array], dict[str, str]]:
+        """The QKeras layer, what it stores, and its types in words."""
         forms = {
             f"{part}_quantizer": weight_form(array, types, axes, f"the {part} of layer {options['name']!r}")
             for (part, axes), array in zip(parts, values, strict=False)
@@ -172,8 +190,7 @@ class _Rebuild:
             forms["bias_quantizer"] = bias_form(values[-1], types.bias_bits)
         built = getattr(self._qkeras, name)(**options, **{key: form.quantizer for key, form in forms.items()})
         told = {key: form.text for key, form in forms.items()}
-        self.layers.append({"name": options["name"], "class": name, **told})
-        return built, [form.stored.astype(np.float32) for form in forms.values()]
+        return built, [form.stored.astype(np.float32) for form in forms.values()], told
 
     def _normalization(self, layer: Any) -> Any:
         if any(layer.output is tensor for tensor in self._old.outputs):
@@ -188,30 +205,32 @@ class _Rebuild:
         tensor = built(inputs if len(inputs) > 1 else inputs[0])
         if layer.weights:
             self._pending.append((built, layer.get_weights()))
-        narrow = kind in _WIRES and all(id(tensor) in self._quantized for tensor in inputs_of(layer))
-        self._set(layer, tensor, narrow=narrow or kind == "QActivation")
+        passed = self._typed.get(id(layer.input)) if kind in _WIRES else None
+        self._set(layer, tensor, layer.name if kind == "QActivation" else passed)
 
     def _narrow(self, tensor: Any) -> Any:
         """The new tensor with a quantizer behind it, unless it has a narrow type already; one for all its readers."""
-        if id(tensor) not in self._quantized:
+        if id(tensor) not in self._typed:
             source = next(layer for layer in self._old.layers if layer.output is tensor)
-            self._new[id(tensor)] = self._activation(f"{source.name}_quantized", source)(self._new[id(tensor)])
-            self._quantized.add(id(tensor))
+            name = f"{source.name}_quantized"
+            self._new[id(tensor)] = self._activation(name, source)(self._new[id(tensor)])
+            self._typed[id(tensor)] = name
         return self._new[id(tensor)]
 
     def _activation(self, name: str, layer: Any) -> Any:
         """A quantizer for the values that a layer of the old model gives."""
         text = value_quantizer(self._seen[id(layer.output)], self._config.of(layer).activation_bits)
-        self.layers.append({"name": name, "class": "QActivation", "activation": text})
+        self.layers.append({"name": name, "class": "QActivation", "of": layer.name, "activation": text})
         return self._qkeras.QActivation(text, name=name)
 
     def _of(self, tensor: Any) -> Any:
         return self._new[id(tensor)]
 
-    def _set(self, layer: Any, tensor: Any, *, narrow: bool) -> None:
+    def _set(self, layer: Any, tensor: Any, typed_by: str | None = None) -> None:
+        """What a layer gives has become `tensor`; `typed_by` names the new layer whose narrow type it has."""
         self._new[id(layer.output)] = tensor
-        if narrow:
-            self._quantized.add(id(layer.output))
+        if typed_by is not None:
+            self._typed[id(layer.output)] = typed_by
 
 
 def _inner(layer: Any) -> Any:

@@ -110,7 +110,7 @@ class Pricer:
             if cost is None or fabric is None:
                 return None
             dsp += cost.high
-            lut += self.model.expect("lut", fabric.structure)
+            lut += self.model.expect("lut", fabric.whole)
             fabrics.append(fabric)
         return replace(option, dsp=dsp, lut=lut, fabrics=tuple(fabrics))
 

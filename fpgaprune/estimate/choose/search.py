@@ -149,5 +149,5 @@ def build_search(
     rest = [layer for layer in design if layer.name not in chosen]
     fabrics = [fabric for layer in rest if (fabric := pricer.fabric(layer)) is not None]
     costs = [cost.high for layer in rest if (cost := estimate_layer(layer, pricer.context).dsp) is not None]
-    lut = sum(pricer.model.expect("lut", fabric.structure) for fabric in fabrics)
+    lut = sum(pricer.model.expect("lut", fabric.whole) for fabric in fabrics)
     return Search(pricer, options, tuple(fabrics), sum(costs), lut)

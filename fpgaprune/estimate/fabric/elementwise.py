@@ -5,13 +5,15 @@ from math import ceil, prod
 
 from fpgaprune.design import LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut
+from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut, selector_lut
 from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
-from fpgaprune.estimate.fabric.streams import fifos, levels_for, passing, side_by_side
+from fpgaprune.estimate.fabric.streams import between_streams, fifos, levels_for, passing, side_by_side
 from fpgaprune.estimate.fabric.structure import LayerFabric, Structure
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 
+_ON_THE_WAY = 0.7  # of the bits of data and result, at each of two clock edges (26 to 40 bits of 20 to 29)
+TABLE_LUT_BIT = 8  # of the argument of a table: comparisons with its ends, its index (49 values of 16 to 20 bits)
 _TABLES = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 
 
@@ -28,15 +30,29 @@ def describe_activation(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         table = layer.tables.get("table")
         size, width = (1024, 18) if table is None else (table.size, table.precision.width)
         blocks = ceil(values / 2) * max(1, memory_bram(size, width))
-        each = 3 * compare_lut(data.width) + select_lut(10)
-        structure = Structure(activation_lut=values * each, output_bits=float(values * output.width), bram_18k=blocks)
-        return passing(layer, context, structure, output, 1)
+        each = float(TABLE_LUT_BIT * data.width)
+        structure = Structure(activation_lut=values * each, bram_18k=blocks)
+        return passing(layer, context, structure, output, edges=1, held=float(values * output.width))
     each = cast_lut(data, output)
     if operation != "linear":
         each += compare_lut(data.width) + select_lut(output.width - int(output.signed))
-    structure = Structure(activation_lut=live * each, output_bits=float(live * output.width))
-    edges = clock.edges(0.3 if each < 30 else 1.0, multiplies=False)
-    return passing(layer, context, structure, output, edges)
+    structure = Structure(activation_lut=live * each)
+    if not context.streams:
+        edges = clock.edges(0.3 if each < 30 else 1.0, multiplies=False)
+        return passing(layer, context, structure, output, edges=edges, held=float(live * output.width))
+    edges = clock.edges(_stream_levels(layer, data, output), multiplies=False)
+    held = output.width if edges < 2 else _ON_THE_WAY * (data.width + output.width)
+    return passing(layer, context, structure, output, edges=edges, held=float(values * held))
+
+
+def _stream_levels(layer: LayerSpec, data: FixedPoint, output: FixedPoint) -> float:
+    """Additions as long as an activation between reading a stream and writing one, with the count of a loop.
+
+    ReLU takes one clock edge at 5 ns on 7-series of grade 2; where it rounds or saturates, two at 5 ns on grade 1; none
+    on UltraScale+ (60 layers, Vivado HLS 2019.1 to 2020.1).
+    """
+    levels = 1.5 if layer.operation == "linear" else 2.4
+    return levels + (cast_lut(data, output) > 0) + 0.4 * (len(layer.output_shape) > 1)
 
 
 def _live(layer: LayerSpec, context: Context, values: int) -> int:
@@ -74,8 +90,7 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     if context.rules.tool == "vitis_hls":
         ports = values
     structure = Structure(
-        softmax_values=float(values),
-        output_bits=float(values * output.width),
+        softmax_values=values * _softmax_share(layer, values, streams=context.streams),
         bram_18k=float(ports * memory_bram(size, width)),
     )
     if context.pricing.implementation == "fabric":
@@ -84,13 +99,27 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     cycles = clock.edges(levels_for(values), multiplies=True) + 3
     if layer.operation == "stable":
         cycles += clock.edges(2 * levels_for(values), multiplies=False)
+    structure += Structure(softmax_bits=float(values * cycles * data.width))
     if not context.streams:
-        return LayerFabric(structure, cycles, 1.0)
+        return LayerFabric(structure, cycles, 1.0, Structure(output_bits=float(values * output.width)))
     reuse_factor = context.reuse_factor(layer)
     positions = max(1, prod(layer.output_shape[:-1]))
     turns = min(values, reuse_factor)
     total = positions * turns + cycles + 3
-    return LayerFabric(structure + fifos(layer, output) + Structure(layers=1), total, total)
+    selectors = 0.0 if layer.operation != "stable" else 4.0 if reuse_factor > 1 else 1.0
+    structure += Structure(selectors=selectors, selector_lut=selectors * selector_lut(values))
+    structure += between_streams(layer, output)
+    return LayerFabric(structure, total, total, fifos(layer, output, context), values if selectors else 0)
+
+
+def _softmax_share(layer: LayerSpec, values: int, *, streams: bool) -> float:
+    """LUTs of a value against those of a `stable` one in a parallel design: its comparisons, subtraction and index.
+
+    130 there, 260 in a stream; 16 without the largest value subtracted; pairs of all values in the oldest one.
+    """
+    if layer.operation == "legacy":
+        return float(values)
+    return (1.8 if streams else 1.0) if layer.operation == "stable" else 0.12 if not streams else 1.0
 
 
 def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
@@ -118,9 +147,16 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         adders=layer.attributes.get("kernel_products") == 0,
     )
     structure, timing = describe_product(product, context.pricing, clock)
-    structure = replace(structure, adder_lut=clock.adders.lut(values * output.width, values), input_bits=0.0)
-    structure += Structure(output_bits=float(values * output.width))
-    found = passing(layer, context, structure, output, clock.edges(1, multiplies=True))
+    edges = clock.edges(1, multiplies=True)
+    # No tree: a sum of two a value, and its product waits at the edges.
+    structure = replace(
+        structure,
+        adder_lut=clock.adders.lut(values * output.width, values),
+        input_bits=0.0,
+        pipeline_bits=0.0,
+        shared_pipeline_bits=0.0,
+    )
+    found = passing(layer, context, structure, output, edges=edges, held=float(values * output.width))
     if not context.streams:
         if written is None:  # pragma PIPELINE II=reuse_factor (nnet_batchnorm.h); no report shows more latency for it
             return replace(found, ii=float(min(product.reuse_factor, values)))
@@ -139,5 +175,6 @@ def describe_merge(layer: LayerSpec, context: Context, clock: Clock) -> LayerFab
     output = layer.output_precision or data
     values = side_by_side(layer, context)
     each = output.width if layer.operation in {"add", "subtract", "average"} else compare_lut(data.width) + data.width
-    structure = Structure(activation_lut=float(values * each), output_bits=float(values * output.width))
-    return passing(layer, context, structure, output, clock.edges(1, multiplies=False))
+    structure = Structure(activation_lut=float(values * each))
+    edges = clock.edges(1, multiplies=False)
+    return passing(layer, context, structure, output, edges=edges, held=float(values * output.width))

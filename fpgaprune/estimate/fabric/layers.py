@@ -17,10 +17,10 @@ from fpgaprune.estimate.fabric.elementwise import (
     describe_softmax,
 )
 from fpgaprune.estimate.fabric.kernels import KernelTurns
-from fpgaprune.estimate.fabric.products import MatrixProduct, ProductTiming, describe_product, too_wide
+from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, ProductTiming, describe_product, too_wide
 from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
-from fpgaprune.estimate.fabric.streams import fifos
+from fpgaprune.estimate.fabric.streams import between_streams, fifos
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.estimate.fabric.windows import describe_moved, describe_pooling, streamed_convolution
 
@@ -67,6 +67,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         limit=_limit(layer, codes.size),
         folds=context.folds(layer),
         copies=copies,
+        windowed=context.streams and convolution,
         adders=_adds_only(layer),
         turns=KernelTurns.of(layer.attributes, "", context.reuse_factor(layer)),
     )
@@ -76,23 +77,29 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         results = float(_live_results(layer, codes, context) * output.width)
         # Vivado HLS computes an activation in the cycle of a layer that needs no clock edge itself.
         vivado = context.rules.tool == "vivado_hls"
-        structure += Structure(
-            output_bits=0.0 if vivado and not timing.edges else results,
-            returned_bits=results if vivado and timing.edges and timing.ii == 1 else 0.0,
-        )
+        structure += Structure(returned_bits=results if vivado and timing.edges and timing.ii == 1 else 0.0)
+        behind = Structure(output_bits=0.0 if vivado and not timing.edges else results)
         passes = ceil(layer.positions / copies) if convolution else 1
+        if passes > 1:  # all inputs and results wait while positions take turns
+            structure += Structure(held_bits=float(prod(layer.input_shape) * data.width) + results)
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
-        return LayerFabric(structure, cycles, max(timing.ii, passes))
+        return LayerFabric(structure, cycles, max(timing.ii, passes), behind, timing.chooses)
     structure = replace(structure, shared_pipeline_bits=0.0, streamed_pipeline_bits=structure.shared_pipeline_bits)
-    structure += fifos(layer, output) + Structure(layers=1)
+    structure += between_streams(layer, output)
+    behind = fifos(layer, output, context)
     if not convolution:
         packs = _packs(layer, context)
         if product.folds and context.rules.tool == "vivado_hls":
             # Read from the stream one by one, and again at once by the function that multiplies.
             structure += Structure(read_bits=2.0 * codes.shape[0] * data.width)
+        elif context.rules.tool == "vivado_hls":
+            structure += Structure(read_bits=float(codes.shape[0] * data.width))
         cycles = timing.edges + packs + _overhead(product, packs, context)
-        return LayerFabric(structure, cycles, cycles)
-    return streamed_convolution(layer, data, structure, timing.edges, _turn(layer, product, timing, context, clock))
+        return LayerFabric(structure, cycles, cycles, behind, timing.chooses)
+    structure = replace(structure, held_bits=structure.held_bits / COPIES)  # the window's registers hold the others
+    turn = _turn(layer, product, timing, context, clock)
+    found = streamed_convolution(layer, data, structure, edges=timing.edges, turn=turn, clock=clock)
+    return replace(found, behind=behind, chooses=timing.chooses)
 
 
 def _live_results(layer: LayerSpec, codes: NDArray[np.int64], context: Context) -> int:

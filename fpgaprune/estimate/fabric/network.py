@@ -8,6 +8,7 @@ from fpgaprune.device import Device
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
+from fpgaprune.estimate.fabric.prices import selector_lut
 from fpgaprune.estimate.fabric.schedule import build_clock
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.estimate.rules import MappingRules, version_of
@@ -40,10 +41,23 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     """Structure and timing, without any fitted number."""
     clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
+    if context.rules.tool == "vivado_hls":
+        layers = _with_one_selector(layers)
     known = [found for found in layers.values() if found is not None]
-    structure = sum((found.structure for found in known), _held_inputs(design, context))
+    structure = sum((found.whole for found in known), _held_inputs(design, context))
     latency, ii = total_timing(known, context)
     return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
+
+
+def _with_one_selector(layers: Mapping[str, LayerFabric | None]) -> dict[str, LayerFabric | None]:
+    """The layers with every multiplexer priced like the last layer's, as Vivado HLS does."""
+    last = next((found.chooses for found in reversed(list(layers.values())) if found is not None and found.chooses), 0)
+    price = selector_lut(last)
+    return {
+        name: found
+        and replace(found, structure=replace(found.structure, selector_lut=found.structure.selectors * price))
+        for name, found in layers.items()
+    }
 
 
 def _held_inputs(design: Design, context: Context) -> Structure:
@@ -66,7 +80,7 @@ def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float,
             return longest + 2, max(found.ii for found in known)
         fill = sum(min(found.latency_cycles, 24.0) for found in known) - min(longest, 24.0)
         return longest + 0.5 * fill, max(found.ii for found in known)
-    moved = sum(1 for found in known if found.structure is not NOTHING)
+    moved = sum(1 for found in known if found.whole != NOTHING)
     edges = _edge_between(context.rules) * max(0, moved - 1)
     return sum(found.latency_cycles for found in known) + edges, max(found.ii for found in known)
 
@@ -100,7 +114,7 @@ def estimate_fabric(
     model = load_model() if model is None else model
     described = describe_design(design, context, device)
     layers = {
-        name: Fabric() if found is None else _fabric(found.structure, found.latency_cycles, found.ii, described, model)
+        name: Fabric() if found is None else _fabric(found.whole, found.latency_cycles, found.ii, described, model)
         for name, found in described.layers.items()
     }
     if described.unknown:

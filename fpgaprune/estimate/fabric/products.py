@@ -1,5 +1,6 @@
 """Structure and timing of products of data by a matrix of constants: dense layers, convolutions, gates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -15,6 +16,7 @@ from fpgaprune.estimate.fabric.prices import (
     fabric_multiplier_lut,
     memory_bram,
     multiplexer_lut,
+    selector_lut,
 )
 from fpgaprune.estimate.fabric.schedule import Clock, levels_of
 from fpgaprune.estimate.fabric.structure import Structure
@@ -40,6 +42,7 @@ class MatrixProduct:
     limit: int | None
     folds: bool  # whether synthesis sees the constants
     copies: int = 1
+    windowed: bool = False  # whether its inputs are the registers of a window
     adders: bool = False  # every product is a sum of shifts in the text itself
     turns: KernelTurns | None = None  # of a kernel of ours whose multipliers take turns
 
@@ -50,6 +53,7 @@ class ProductTiming:
 
     edges: int
     ii: int
+    chooses: int = 0  # inputs of the multiplexers before its multipliers
 
 
 def describe_product(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
@@ -84,18 +88,20 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     limited = product.strategy is Strategy.LATENCY and product.limit is not None and product.reuse_factor > 1
     shared = min(wanted, max(1, product.limit or 1)) if limited else wanted
     turns = ceil(wanted / shared) if shared else 1
-    levels, multiplies = trees.count_deepest if chained else trees.levels, constants.multipliers > 0
+    levels, multiplies = trees.count_deepest if chained else trees.levels, wanted > 0
     digits = int(csd_digits(product.codes.ravel()).max(initial=1)) if product.adders else 1
     if digits > pricing.rules.free_digits:
         # No report has such sums: they are taken to be no faster than the multiplication they replace.
         levels, multiplies = levels + levels_of(digits) - 1, True
-    base = clock.edges(levels * (_CHAIN_SHARE if chained else 1.0), multiplies=multiplies)
+    shifts = constants.shift_adds > 0
+    base = clock.edges(levels * (_CHAIN_SHARE if chained else 1.0), multiplies=multiplies, shifts=shifts)
     edges = base + turns - 1
     copies = product.copies
     distinct_bits = max(0.0, constants.bits - dropped * constants.products)
     waiting = min(distinct_bits, trees.live_bits[0])
-    pipeline, delayed = _registers(product, trees, clock, waiting, edges=base, chained=chained, multiplies=multiplies)
-    adders = clock.adders.lut(trees.count * accumulator.width * _CHAIN_WIDTH if chained else trees.bits, trees.count)
+    at = [clock.level_at(edge, multiplies=multiplies, shifts=shifts) for edge in range(1, base + 1)]
+    pipeline, delayed = _registers(product, trees, at, waiting, chained=chained)
+    adders = clock.adders.lut(trees.count * accumulator.width * CHAIN_WIDTH if chained else trees.bits, trees.count)
     sharing = 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0
     if product.turns is not None:
         sharing = product.turns.selection_lut(data.width)
@@ -119,27 +125,30 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
 
 
 _MOST_BITS = 64  # of a constant
+# Additions as long as what a lane does beside its multiplication: choosing the datum, reading the weight, adding.
+# UltraScale+ keeps one register a lane at 5 ns and none at 10 ns, 7-series three at both (12 designs, Vivado HLS
+# 2019.1 to 2020.1).
+_LANE_LEVELS = 4.45
+_MOST_CHOSEN = 256  # inputs of a multiplexer; 288, 800 and 3200 have none
+_OWN_FUNCTION = 50  # inputs of a window whose product is a function: 54 and 80 are, 9 and 36 are not
+_LIKELY_CHOSEN = 64  # of 128 inputs, most lanes choose among 64
+COPIES = 3  # of the inputs while they are used up: of this turn, of the next, and at the entry of the loop
 _CHAIN_SHARE = 0.54  # clock edges of a chain against those of as many levels: two additions become one of three
-_CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
+CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
 
 
 def _registers(
-    product: MatrixProduct,
-    trees: Trees,
-    clock: Clock,
-    waiting: float,
-    *,
-    edges: int,
-    chained: bool,
-    multiplies: bool,
+    product: MatrixProduct, trees: Trees, at: Sequence[int | None], waiting: float, *, chained: bool
 ) -> tuple[float, float]:
-    """Bits in registers at the clock edges inside, and, in chains, of operands that wait; `waiting` of all products."""
+    """Bits in registers at the clock edges inside, and, in chains, of operands that wait.
+
+    `at` holds the completed levels at every edge, `waiting` the bits of all products.
+    """
     if chained:
-        return edges * trees.live_bits[-1], waiting
+        return len(at) * trees.live_bits[-1], waiting
     held = 0.0
     inputs = product.codes.shape[0] * product.data.width
-    for edge in range(1, edges + 1):
-        level = clock.level_at(edge, multiplies=multiplies)
+    for level in at:
         if level is None:
             held += inputs
         else:
@@ -193,17 +202,39 @@ def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Stru
     data, width, total = product.data.width, product.weight.precision.width, product.accumulator.width
     price = 0.0 if pricing.dsp(data, width) else fabric_multiplier_lut(data, width)
     copies = product.copies
+    selectors, chooses = _selectors(product, lanes)
+    # At the last edge the product is kept, at those before it datum and weight (from the second on inside the DSP).
+    edges = clock.edges(_LANE_LEVELS, multiplies=True)
+    kept = total * min(edges, 1) + (data + width) * min(max(edges - 1, 0), 2)
     structure = Structure(
         multiplier_lut=copies * lanes * price,
-        lane_bits=copies * lanes * data,
         lane_sum_bits=copies * lanes * total,
-        selected_values=copies * inputs,
-        held_bits=copies * inputs * data,
-        multiplier_ff=copies * lanes * _multiplier_ff(data, width, pricing, clock),
+        lane_ff=copies * lanes * kept,
+        result_bits=copies * outputs * total,
+        selected_values=copies * (inputs + outputs * (1.0 if product.reuse_factor > inputs else 0.5)),
+        selectors=float(copies * selectors),
+        selector_lut=copies * selectors * selector_lut(chooses),
+        held_bits=copies * COPIES * inputs * data,
         bram_18k=float(copies * memory_bram(product.reuse_factor, lanes * width)),
     )
     turns = product.reuse_factor
-    return structure, ProductTiming(turns + 1 + levels_of(lanes / outputs) // 4, turns)
+    return structure, ProductTiming(turns + 1 + levels_of(lanes / outputs) // 4, turns, chooses)
+
+
+def _selectors(product: MatrixProduct, lanes: int) -> tuple[int, int]:
+    """How many multiplexers choose what lanes multiply, and among how many values.
+
+    One for all lanes that take the same input, one for the input and one for the sum where a lane has several outputs;
+    else one a lane. More than 256 inputs, and those of small windows, which are no function of their own, are chosen
+    otherwise.
+    """
+    inputs, outputs = product.codes.shape
+    if product.reuse_factor >= inputs:
+        several = product.reuse_factor > inputs
+        return 1 + several, min(outputs if several else inputs, _LIKELY_CHOSEN)
+    if inputs > _MOST_CHOSEN or (product.windowed and inputs < _OWN_FUNCTION):
+        return 0, 0
+    return lanes, min(inputs, _LIKELY_CHOSEN)
 
 
 def too_wide(parameter: Parameter) -> bool:

@@ -32,7 +32,8 @@ DELAYS: Mapping[tuple[str, str], Delays] = MappingProxyType({
     ("vitis_hls", "ultrascale"): Delays(3.3, 1.2),
     ("vitis_hls", "ultrascale+"): Delays(2.32, 0.7),
 })  # fmt: skip
-_SLOW_GRADE = 1.36  # 5.59 / 4.10 ns: 16 x 16 bits on 7-series of grade 1 and 2
+_SLOW_MULTIPLY = 1.36  # 5.59 / 4.10 ns: 16 x 16 bits on 7-series of grade 1 and 2
+_SLOW_ADD = 1.485  # the most at which trees of 4 levels on products take one clock edge at 10 ns, as in reports
 _SERIES = {
     "spartan7": "7series",
     "artix7": "7series",
@@ -59,15 +60,20 @@ class Clock:
     adders: AdderPrice
     series: str
 
-    def edges(self, levels: float, *, multiplies: bool) -> int:
-        """Clock edges between the inputs of a tree of `levels` additions and its result."""
-        spent = levels * self.delays.add_ns + (self.delays.multiply_ns if multiplies else 0.0)
-        return floor(spent / self.usable_ns)
+    def edges(self, levels: float, *, multiplies: bool, shifts: bool = False) -> int:
+        """Clock edges between the inputs of a tree of `levels` additions and its result.
 
-    def level_at(self, edge: int, *, multiplies: bool) -> int | None:
+        Its operands are products (`multiplies`), or at least sums of shifted data (`shifts`).
+        """
+        return floor((levels * self.delays.add_ns + self._before(multiplies, shifts)) / self.usable_ns)
+
+    def level_at(self, edge: int, *, multiplies: bool, shifts: bool = False) -> int | None:
         """Completed levels of additions at the clock edge; None while the products are not finished."""
-        left = edge * self.usable_ns - (self.delays.multiply_ns if multiplies else 0.0)
+        left = edge * self.usable_ns - self._before(multiplies, shifts)
         return None if left < 0 else int(left // self.delays.add_ns)
+
+    def _before(self, multiplies: bool, shifts: bool) -> float:
+        return self.delays.multiply_ns if multiplies else self.delays.add_ns if shifts else 0.0
 
 
 def build_clock(
@@ -80,7 +86,7 @@ def build_clock(
     """The clock of a design; Vitis HLS' delays for tools that have none."""
     found = delays.get((tool, series_of(device))) or DELAYS["vitis_hls", series_of(device)]
     if device.speed_grade == 1:
-        found = Delays(found.multiply_ns * _SLOW_GRADE, found.add_ns * _SLOW_GRADE, found.uncertainty)
+        found = Delays(found.multiply_ns * _SLOW_MULTIPLY, found.add_ns * _SLOW_ADD, found.uncertainty)
     series = series_of(device)
     usable_ns = (clock_ns or DEFAULT_CLOCK_NS) * (1 - found.uncertainty)
     return Clock(found, usable_ns, adder_price(tool, version, series, device.family), series)

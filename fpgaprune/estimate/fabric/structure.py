@@ -16,11 +16,20 @@ class Structure:
     sharing_lut: float = 0.0  # multiplexers before multipliers that serve several products
     activation_lut: float = 0.0  # comparisons, choices, rounding and saturation, element by element
     softmax_values: float = 0.0
-    lane_bits: float = 0.0  # time-multiplexed products: data bits of all lanes
-    lane_sum_bits: float = 0.0  # ... and accumulator bits
-    selected_values: float = 0.0  # ... and the inputs they choose from
+    softmax_bits: float = 0.0  # of all values at all clock edges
+    lane_sum_bits: float = 0.0  # time-multiplexed products: accumulator bits of all lanes
+    lane_ff: float = 0.0  # ... and the registers of each
+    result_bits: float = 0.0  # ... and the sums they add to
+    selected_values: float = 0.0  # ... and the inputs and sums they choose from
+    selectors: float = 0.0  # ... and the multiplexers that do; also those of windows
+    selector_lut: float = 0.0
     gate_bits: float = 0.0  # state and gates of recurrent layers
+    gate_lut: float = 0.0
     window_bits: float = 0.0  # line buffers and windows of convolutions and pooling in streams
+    buffer_lut: float = 0.0  # FIFOs between layers, line buffers
+    buffer_ff: float = 0.0
+    counter_ff: float = 0.0  # positions that are counted, and the state of a layer between streams
+    copied_bits: float = 0.0  # windows at the clock edges of what looks at them
     stream_values: float = 0.0  # values side by side in streams
     stream_bits: float = 0.0
     pooled_bits: float = 0.0
@@ -36,7 +45,6 @@ class Structure:
     delayed_bits: float = 0.0  # operands of chains, which wait for their turn
     repeated_bits: float = 0.0  # the same over the reuse factor: at 1 every one waits several times over
     delayed_values: float = 0.0  # distinct products of chains at reuse factor 1, kept in shift registers
-    fifo_ff: float = 0.0
     bram_18k: float = 0.0
     layers: float = 0.0
 
@@ -51,6 +59,13 @@ NOTHING = Structure()
 class LayerFabric:
     """One layer: its structure, the cycles it takes and the cycles until it can start again."""
 
-    structure: Structure
+    structure: Structure  # of its own module
     latency_cycles: float
     ii: float
+    behind: Structure = NOTHING  # between its module and the next: FIFOs, registers of its results
+    chooses: int = 0  # inputs of its multiplexers; 0 where it has none
+
+    @property
+    def whole(self) -> Structure:
+        """Everything that the layer costs."""
+        return self.structure + self.behind

@@ -5,39 +5,48 @@ from math import prod
 
 from fpgaprune.design import LayerKind, LayerSpec
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.prices import compare_lut, select_lut
+from fpgaprune.estimate.fabric.buffers import LineBuffers
+from fpgaprune.estimate.fabric.prices import compare_lut, select_lut, selector_lut
 from fpgaprune.estimate.fabric.schedule import Clock
-from fpgaprune.estimate.fabric.streams import fifos, levels_for
+from fpgaprune.estimate.fabric.streams import between_streams, fifos, levels_for
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.fixed_point import FixedPoint
 
 _CHAIN_LEVEL = 1.7  # levels of additions that a comparison and a choice take
+_WAITING_EDGES = 6  # registers of a value that waits for its turn; longer, it waits in shift registers (one design)
+_SHIFT_LEVELS = 2.0  # ... and reading a stream into a window
+# Flip-flops of the counts, by dimensions: four of 32 bits and what they are compared with, two.
+_COUNTERS = {1: 110, 2: 230}
 
 
 def streamed_convolution(
-    layer: LayerSpec, data: FixedPoint, structure: Structure, edges: int, turn: float
+    layer: LayerSpec, data: FixedPoint, inside: Structure, *, edges: int, turn: float, clock: Clock
 ) -> LayerFabric:
-    """A convolution that takes `turn` cycles for every position that comes in."""
-    geometry = layer.geometry
-    channels = layer.input_shape[-1] if layer.input_shape else 1
-    kernel = geometry.kernel if geometry is not None else ()
-    sizes = layer.input_shape[:-1]
-    padded = [
-        size + sum(geometry.padding[axis] if geometry is not None and axis < len(geometry.padding) else (0, 0))
-        for axis, size in enumerate(sizes)
-    ]
-    structure = replace(structure, input_bits=0.0, held_bits=0.0)  # the window's registers hold them
+    """A convolution that takes `turn` cycles for every position that comes in; `inside` is what multiplies."""
     if layer.operation != "pointwise":
-        structure += Structure(window_bits=float(_window_bits(kernel, padded, channels, data.width)))
-    cycles = prod(padded) * turn + (edges if turn == 1 else 0) + 3
-    return LayerFabric(structure, cycles, cycles)
+        inside = replace(inside, input_bits=0.0) + _window(layer, data.width, clock)
+        if clock.edges(_SHIFT_LEVELS, multiplies=False):
+            inside += Structure(copied_bits=inside.window_bits)
+    cycles = prod(_padded(layer)) * turn + (edges if turn == 1 else 0) + 3
+    return LayerFabric(inside, cycles, cycles)
 
 
-def _window_bits(kernel: tuple[int, ...], sizes: list[int], channels: int, width: int) -> int:
-    """Bits of the window's registers; a line buffer counts as two values."""
-    if len(kernel) == 2:
-        return channels * width * (kernel[0] * kernel[1] + 2 * (kernel[0] - 1))
-    return channels * width * prod(kernel) if sizes else 0
+def _padded(layer: LayerSpec) -> list[int]:
+    padding = layer.geometry.padding if layer.geometry is not None else ()
+    return [
+        size + sum(padding[axis] if axis < len(padding) else (0, 0)) for axis, size in enumerate(layer.input_shape[:-1])
+    ]
+
+
+def _window(layer: LayerSpec, width: int, clock: Clock) -> Structure:
+    """The registers of a window, the line buffers of its rows, and the counts of positions and strides."""
+    kernel = layer.geometry.kernel if layer.geometry is not None else ()
+    channels = layer.input_shape[-1] if layer.input_shape else 1
+    rows = kernel[0] if len(kernel) == 2 else 1
+    lines = LineBuffers(rows, channels, _padded(layer)[-1] if len(layer.input_shape) > 1 else 1, width)
+    return lines.structure(clock.series) + Structure(
+        window_bits=float(channels * width * prod(kernel)), counter_ff=float(_COUNTERS[min(2, max(1, len(kernel)))])
+    )
 
 
 def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
@@ -53,22 +62,35 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     each = (compare_lut(data.width) + select_lut(data.width)) if layer.operation == "max" else float(data.width)
     if not context.streams:
         values = prod(layer.output_shape)
-        structure = Structure(pooled_bits=values * max(1, taps - 1) * each, output_bits=float(values * output.width))
+        structure = Structure(pooled_bits=values * max(1, taps - 1) * each)
         # The largest of many is found one by one (127 comparisons: 42 edges at 5 ns), their sum by a tree.
         levels = _CHAIN_LEVEL * (taps - 1) if layer.operation == "max" else levels_for(taps)
-        return LayerFabric(structure, clock.edges(levels, multiplies=False), 1.0)
+        edges = clock.edges(levels, multiplies=False)
+        results = Structure(
+            output_bits=float(values * output.width),
+            copied_bits=min(edges, _WAITING_EDGES) * float(prod(layer.input_shape) * data.width),
+        )
+        return LayerFabric(structure, edges, 1.0, results)
     positions = prod(layer.input_shape[:-1])
-    structure = fifos(layer, output) + Structure(layers=1)
+    structure, behind = between_streams(layer, output), fifos(layer, output, context)
     if layer.kind is LayerKind.GLOBAL_POOLING:
-        structure += Structure(pooled_bits=channels * each)
-        return LayerFabric(structure, positions + 3, positions + 3)
+        structure += Structure(pooled_bits=channels * each, copied_bits=2.0 * channels * output.width)
+        return LayerFabric(structure, positions + 3, positions + 3, behind)
     kernel = layer.geometry.kernel if layer.geometry is not None else ()
-    window = _window_bits(kernel, list(layer.input_shape[:-1]), channels, data.width)
-    structure += Structure(window_bits=float(window), pooled_bits=channels * max(1, taps - 1) * each)
+    structure += Structure(pooled_bits=channels * max(1, taps - 1) * each) + _window(layer, data.width, clock)
+    # Values are taken from the window in pairs, all pairs but the first through a multiplexer (2 x 2: one a channel,
+    # 4 x 4: seven; none in windows over one row).
+    selectors = channels * (taps // 2 - 1) if len(kernel) == 2 else 0
+    structure += Structure(selectors=float(selectors), selector_lut=selectors * selector_lut(taps))
+    # At each clock edge while the largest is found a part of the window waits.
+    edges = clock.edges(_SHIFT_LEVELS + _CHAIN_LEVEL * levels_for(taps), multiplies=False)
+    if edges:
+        structure += Structure(copied_bits=structure.window_bits * (1 + edges) / 2)
     # A window over rows needs two clock edges where its line buffer and a comparison do not fit one (2 x 2 and 4 x 4
     # at 2.5 and 5 ns on Zynq-7000 of speed grade 1; nowhere else).
     twice = 2 if len(kernel) == 2 and clock.edges(2, multiplies=False) else 1
-    return LayerFabric(structure, twice * positions + 3, twice * positions + 3)
+    cycles = twice * positions + 3
+    return LayerFabric(structure, cycles, cycles, behind, taps if selectors else 0)
 
 
 def describe_moved(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:  # noqa: ARG001
@@ -79,4 +101,8 @@ def describe_moved(layer: LayerSpec, context: Context, clock: Clock) -> LayerFab
     if data is None:
         return None
     cycles = prod(layer.output_shape[:-1]) + 13
-    return LayerFabric(fifos(layer, layer.output_precision or data) + Structure(layers=1), cycles, cycles)
+    output = layer.output_precision or data
+    # Padding of rows is five loops, each with a count and a stream to write.
+    loops = len(layer.output_shape) - 1 if layer.kind is LayerKind.PADDING else 0
+    more = Structure(layers=2 * loops, stream_values=float(loops * layer.output_shape[-1]))
+    return LayerFabric(more + between_streams(layer, output), cycles, cycles, fifos(layer, output, context))

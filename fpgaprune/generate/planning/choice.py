@@ -6,17 +6,10 @@ import numpy as np
 
 from fpgaprune.errors import ModelError
 from fpgaprune.fixed_point import FixedPoint, Overflow
+from fpgaprune.fixed_ranges import Range, trimmed
 from fpgaprune.generate.network import Network, Node
 from fpgaprune.generate.settings import DEFAULT_WIDTH, DEFAULT_WIDTH_WITHOUT_DATA, GenerateSettings
-from fpgaprune.generate.type_rules import (
-    Array,
-    Range,
-    for_constants,
-    for_range,
-    plain,
-    rounded,
-    to_nearest,
-)
+from fpgaprune.generate.type_rules import Array, for_constants, for_range, plain, rounded, to_nearest
 
 Types = dict[str, FixedPoint]  # hls4ml's type names without "_t": weight, bias, accum, result, ...
 
@@ -158,7 +151,7 @@ class Choice:
         own = node.parameter_types.get(name)
         asked = self.asked(node)
         chosen = (
-            plain(own)
+            trimmed(plain(own), values)
             if own is not None
             else plain(asked)
             if asked

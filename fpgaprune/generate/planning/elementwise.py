@@ -5,18 +5,10 @@ from math import ceil, log2
 from typing import Any
 
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_ranges import Range, range_of
 from fpgaprune.generate.network import Node
 from fpgaprune.generate.planning.choice import EXACT_RESULT_WIDTH, SCALE_WIDTH, Choice, Types
-from fpgaprune.generate.type_rules import (
-    Range,
-    for_range,
-    plain,
-    product_type,
-    range_of,
-    rounded,
-    sum_type,
-    union,
-)
+from fpgaprune.generate.type_rules import for_range, plain, product_type, rounded, sum_type, union
 
 INPUT_MARGIN = 1.5  # inputs are what they are: random normal ones fit -8..8, anything beyond saturates
 AVERAGE_GUARD_BITS = 6

@@ -5,16 +5,10 @@ from math import ceil, log2
 import numpy as np
 
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_ranges import Range, range_of
 from fpgaprune.generate.network import Node
 from fpgaprune.generate.planning.choice import Choice, Types
-from fpgaprune.generate.type_rules import (
-    Range,
-    for_constants,
-    for_range,
-    plain,
-    range_of,
-    rounded,
-)
+from fpgaprune.generate.type_rules import for_constants, for_range, plain, rounded
 
 TABULATED = {"sigmoid", "tanh", "softplus", "softsign", "selu"}
 TABLE_SIZE = 2048

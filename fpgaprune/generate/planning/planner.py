@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from fpgaprune.fixed_ranges import Range
 from fpgaprune.generate.network import Network, Node
 from fpgaprune.generate.planning import elementwise, functions, products, recurrent, scaling
 from fpgaprune.generate.planning.choice import Choice, Plan, Types
 from fpgaprune.generate.settings import GenerateSettings
-from fpgaprune.generate.type_rules import Range
 
 _Chooser = Callable[[Choice, Node], Types]
 _CHOOSERS: dict[str, _Chooser] = {

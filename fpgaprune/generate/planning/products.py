@@ -3,16 +3,11 @@
 from math import prod
 
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_ranges import Range, matrix_range, range_of, spanning
 from fpgaprune.generate.network import Node
 from fpgaprune.generate.planning.choice import EXACT_RESULT_WIDTH, EXACT_SUM_WIDTH, SCALE_WIDTH, Choice, Types
 from fpgaprune.generate.planning.functions import TABULATED
-from fpgaprune.generate.type_rules import (
-    Range,
-    for_range,
-    matrix_range,
-    range_of,
-    spanning,
-)
+from fpgaprune.generate.type_rules import for_range
 
 
 def plan_matrix(choice: Choice, node: Node) -> Types:

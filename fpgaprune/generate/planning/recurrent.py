@@ -1,9 +1,10 @@
 """Types of recurrent layers: their sums, their state, and the tables of their gates."""
 
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_ranges import Range
 from fpgaprune.generate.network import Node
 from fpgaprune.generate.planning.choice import SCALE_WIDTH, Choice, Types
-from fpgaprune.generate.type_rules import Range, for_range, rounded
+from fpgaprune.generate.type_rules import for_range, rounded
 
 # Gates are flat beyond +-8 (sigmoid) and +-4 (tanh): sums that saturate at +-32 change nothing there, and the cell
 # state of an LSTM, which grows by at most one per step, has room for many steps.

@@ -5,14 +5,10 @@ from math import ceil, log2
 import numpy as np
 
 from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_ranges import range_of
 from fpgaprune.generate.network import Node
 from fpgaprune.generate.planning.choice import SCALE_WIDTH, Choice, Types
-from fpgaprune.generate.type_rules import (
-    Array,
-    affine_range,
-    for_constants,
-    range_of,
-)
+from fpgaprune.generate.type_rules import Array, affine_range, for_constants
 
 # What a quantizer rounds is computed this many bits finer than its step, so that it decides almost alike near ties.
 GUARD_BITS = 16

@@ -1,21 +1,19 @@
 """From a folder to a Design."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import DesignError, ProjectError
-from fpgaprune.read.conventions import ACTIVATIONS, MERGES, shaped, stream_shape
-from fpgaprune.read.project import elementwise as simple
+from fpgaprune.read.conventions import shaped, stream_shape
+from fpgaprune.read.project.calls import LayerCall, ProjectCalls, find_top
 from fpgaprune.read.project.folder import ProjectFolder
-from fpgaprune.read.project.products import batch_norm, convolution, dense
-from fpgaprune.read.project.recurrent import recurrent
+from fpgaprune.read.project.functions import handler_of
 from fpgaprune.read.project.site import Config, Site, Source, Tensor, real_number
-from fpgaprune.read.project.source import Call, Headers, TopFunction, Variable, read_headers, read_top
+from fpgaprune.read.project.source import Call, Headers, TopFunction, Variable, read_headers
 from fpgaprune.read.project.target import ProjectTarget, read_target
 from fpgaprune.read.project.weights import disagreeing_text_files as _disagreeing
 
@@ -34,32 +32,6 @@ _INPUT_SIZES = (
     ("N",),
     ("n_in",),
 )
-Handler = Callable[[Site], LayerSpec | tuple[LayerSpec, ...]]
-
-
-@dataclass(frozen=True)
-class LayerCall:
-    """One call of the top function: the layer it is, its text, and the arrays or streams it reads and writes.
-
-    `aliases` gives other names of arrays; `in_memory` tells that its weights are ports of the top function.
-    """
-
-    layer: str
-    call: Call
-    reads: tuple[Variable, ...]
-    writes: tuple[Variable, ...]
-    aliases: Mapping[str, str]
-    in_memory: bool
-
-
-@dataclass(frozen=True)
-class ProjectCalls:
-    """The calls of the top function in order; the layer that writes each variable, and those that are results."""
-
-    top: str
-    calls: tuple[LayerCall, ...]
-    written_by: Mapping[str, str]
-    results: tuple[str, ...]
 
 
 def read_project(path: Path) -> Design:
@@ -81,7 +53,7 @@ def _read(path: Path) -> "tuple[Design, _Reader]":
     folder = ProjectFolder(path)
     target = read_target(folder)
     headers = read_headers(folder.text(name) for name in _HEADERS if name == _HEADERS[1] or folder.has(name))
-    top = _top(folder, target, headers)
+    top = find_top(folder, target, headers)
     reader = _Reader(folder, target, headers, top)
     try:
         return reader.design(str(path)), reader
@@ -96,79 +68,6 @@ def disagreeing_text_files(path: Path) -> tuple[str, ...]:
     Raises ProjectError as `read_project` does.
     """
     return _disagreeing(ProjectFolder(path))
-
-
-def _top(folder: ProjectFolder, target: ProjectTarget, headers: Headers) -> TopFunction:
-    files = list(folder.listing("firmware", ".cpp"))
-    found = []
-    for name in [*([target.top] if target.top else []), *(Path(file).stem for file in files)]:
-        for file in files:
-            top = read_top(folder.text(file), name, dict(headers.macros))
-            if top is not None and top.calls:
-                found.append(top)
-    if found:  # a wrapper around the network calls no layers, or fewer
-        return max(found, key=lambda top: (top.name == target.top, len(top.calls)))
-    wanted = f"the function {target.top!r}" if target.top else "a top function"
-    message = f"no source file in {folder.root / 'firmware'} defines {wanted} that calls layers of hls4ml"
-    raise ProjectError(message)
-
-
-def separable(site: Site) -> tuple[LayerSpec, ...]:
-    """A separable convolution of versions before 1.0: one call, two products."""
-    config = site.settings()
-    depthwise, pointwise = config.nested("depthwise_config"), config.nested("pointwise_config")
-    if depthwise is None or pointwise is None or len(site.arrays) != 4:
-        message = f"layer {site.name!r} calls {site.call.function} without its two configurations and four arrays"
-        raise ProjectError(message)
-    weights, mixer, zeros, bias = site.arrays
-    between = site.source.type(site.call.template[1]).precision if len(site.call.template) == 4 else None
-    first = replace(site, arrays=(weights, zeros), name=f"{site.name}_depthwise")
-    second = replace(
-        site,
-        arrays=(mixer, bias),
-        sources=(first.name,),
-        inputs=(Tensor(first.name, between, None, None),),
-    )
-    kind = "1d" if "1d" in site.call.function else "2d"
-    return (
-        replace(convolution(first, depthwise, suffix=f"depthwise_conv_{kind}"), output_precision=between),
-        convolution(second, pointwise, suffix=f"pointwise_conv_{kind}"),
-    )
-
-
-_HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
-    (re.compile(pattern), handler)
-    for pattern, handler in (
-        (
-            r"dense|dense_(latency|resource|large|compressed|sparse)\w*|dense_da_\d+|compute_layer|compute_large_layer",
-            dense,
-        ),
-        (r"separable_conv_[12]d\w*", separable),
-        (r"(pointwise_|depthwise_)?conv_?[12]d\w*", convolution),
-        (r"normalize_(binary|ternary)_tanh", simple.threshold),
-        (r"normalize\w*", batch_norm),
-        (r"softmax\w*", simple.softmax),
-        (r"pooling[12]d\w*", simple.pooling),
-        (r"global_pooling[12]d\w*", simple.global_pooling),
-        (r"dot[123]d", simple.dot),
-        (r"concatenate[123]d", simple.concatenate),
-        (r"clone_stream", partial(simple.moved, "clone")),
-        (r"repack_stream", partial(simple.moved, "repack")),
-        (r"flatten", partial(simple.moved, "flatten")),
-        (r"broadcast_stream", simple.broadcast),
-        (r"transpose\w*", simple.transpose),
-        (r"zeropad[12]d\w*", simple.padding),
-        (r"cropping[12]d\w*", simple.cropping),
-        (r"resize_\w+", simple.resize),
-        (r"(lstm|gru|bidirectional)(_stack)?", recurrent),
-        ("|".join(sorted(MERGES)), simple.merge),
-        ("|".join(sorted(ACTIVATIONS)), simple.activation),
-    )
-)
-
-
-def _handler(function: str) -> Handler:
-    return next((handler for pattern, handler in _HANDLERS if pattern.fullmatch(function)), simple.other)
 
 
 class _Reader:
@@ -318,7 +217,7 @@ class _Reader:
             default_strategy=self._strategy,
             config=self._config(call),
         )
-        made = _handler(call.function)(site)
+        made = handler_of(call.function)(site)
         layers = made if isinstance(made, tuple) else (made,)
         for layer in layers:
             config = layer.config or (site.config.name if site.config else None)

@@ -1,4 +1,4 @@
-"""Time-multiplexed dense layers: which multiplier computes which product in which cycle, and what comes out.
+"""Time-multiplexed layers: which multiplier computes which product in which cycle, and what comes out.
 
 The generated C++ says nothing of reuse (it is in pragmas), so for a reuse factor above 1 the hardware is built from
 the layer's constants, as hls4ml's kernels and the HLS tools lay it out:
@@ -8,12 +8,14 @@ values, and takes one of them in each of RF cycles (nnet_dense_resource.h of hls
 Resource, unrolled: the same lanes, but those without any nonzero constant are left out.
 Latency: the products that need a multiplier share as many as `multiplier_limit` allows (the ALLOCATION pragma of
 nnet_dense_latency.h); the others are shifts and adders.
+Sparse kernels of ours: every lane's products and their time slots are lines of the generated C++.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +23,13 @@ from numpy.typing import NDArray
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import UnsupportedError
+from fpgaprune.estimate.kernels import KernelForm, KernelPlan, KernelProduct, kernel_matrix
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 
 Codes = NDArray[np.int64]
-_WIDEST = 53  # bits of a sum that the reference arithmetic holds exactly
+_BUILT: Final = frozenset({LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D})
+ONLY: Final = "only dense layers, plain convolutions and sparse kernels are time-multiplexed"
+_WIDEST: Final = 53  # bits of a sum that the reference arithmetic holds exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class MultiplexedLayer:
-    """A dense layer on shared multipliers.
+    """A dense layer, or one window of a convolution or scale, on shared multipliers.
 
     `lanes[m][t]` is what multiplier m does in cycle t, None where it idles. `shifted` are the products that need no
     multiplier. `bias` holds codes of the accumulator's type. `outputs` are the outputs that are computed: the others
@@ -90,6 +95,14 @@ class MultiplexedLayer:
         results[:, unread] = 0
         return results
 
+    def with_constants(self, products: Iterable[KernelProduct]) -> tuple[int, ...]:
+        """`bias` and products of inputs that never change: together what the sums begin with."""
+        sums = np.array([self.bias], dtype=np.int64)
+        for one in products:
+            data = np.full((1, self.inputs), one.still)
+            self._add(sums, data, Slot(one.input, one.code, one.outputs))
+        return tuple(_wrapped(sums, self.accumulator)[0].tolist())
+
     def _add(self, sums: Codes, data: Codes, slot: Slot) -> None:
         product = data[:, slot.source] * slot.code
         shift = self.product.fraction - self.accumulator.fraction
@@ -105,7 +118,7 @@ def multiplexed_layer(
     read: Sequence[bool] | None = None,
     moving: Sequence[bool] | None = None,
 ) -> MultiplexedLayer:
-    """The lanes of `layer`, whose input has the type `data`.
+    """The lanes of `layer`, for one window of a convolution; its input has the type `data`.
 
     For Latency, outputs that are not `read` and inputs that are not `moving` are left out, as their products fold
     away. Raises UnsupportedError with the reason where the layer cannot be built.
@@ -114,7 +127,7 @@ def multiplexed_layer(
     reason = _refusal(layer, data)
     if reason is not None or weight is None or data is None or accumulator is None or result is None:
         raise UnsupportedError(reason or "its types or constants are not known")
-    codes = weight.codes.copy()
+    codes = kernel_matrix(layer).copy()
     n_in, n_out = codes.shape
     reuse_factor = max(1, layer.reuse_factor or 1)
     outputs = tuple(range(n_out))
@@ -149,26 +162,66 @@ def multiplexed_layer(
     )
 
 
+def multiplexed_kernel(
+    layer: LayerSpec, data: FixedPoint | None, accumulator: FixedPoint | None, plan: KernelPlan
+) -> MultiplexedLayer:
+    """One vector of `layer` in the time slots of its sparse kernel, whose products are in `plan`.
+
+    Raises UnsupportedError with the reason where it cannot be built.
+    """
+    weight, result = layer.weight, layer.output_precision
+    reason = _type_refusal(layer, data, accumulator)
+    if reason is not None or weight is None or data is None or accumulator is None or result is None:
+        raise UnsupportedError(reason or "its types or constants are not known")
+    slots = [_in_time(lane, plan) for lane in plan.lanes]
+    bias = np.zeros(1) if layer.bias is None else layer.bias.values.ravel()
+    start = MultiplexedLayer(
+        name=layer.name,
+        inputs=plan.n_in,
+        outputs=tuple(range(plan.n_out)),
+        data=data,
+        weight=weight.precision,
+        accumulator=accumulator,
+        result=result,
+        cycles=plan.slots,
+        lanes=tuple(slots),
+        shifted=tuple(Slot(one.input, one.code, one.outputs) for one in plan.free if one.still is None),
+        bias=tuple(int(code) for code in accumulator.codes(np.resize(bias, plan.n_out))),
+        fixed_width=False,
+    )
+    return replace(start, bias=start.with_constants([one for one in plan.free if one.still is not None]))
+
+
+def _in_time(lane: Sequence[KernelProduct], plan: KernelPlan) -> tuple[Slot | None, ...]:
+    """What a multiplier does in each slot: lanes of a table idle where a weight is zero."""
+    slots = [Slot(one.input, one.code, one.outputs) for one in lane]
+    if plan.form is not KernelForm.LANES:
+        return tuple(slots)
+    by_time = {slot.source % plan.reuse_factor: slot for slot in slots}
+    return tuple(by_time.get(time) for time in range(plan.slots))
+
+
 def has_kernel(layer: LayerSpec) -> bool:
     """Whether a sparse kernel of ours computes the layer."""
     return "kernel_multipliers" in layer.attributes
 
 
 def _refusal(layer: LayerSpec, data: FixedPoint | None) -> str | None:
-    """Why the layer cannot be put on shared multipliers; None where it can."""
-    if has_kernel(layer):
-        return f"its sparse kernel at reuse factor {layer.reuse_factor}: the time slots it has are not built yet"
-    if layer.kind is not LayerKind.DENSE:
-        return f"{layer.kind.value} at reuse factor {layer.reuse_factor}: only dense layers are time-multiplexed"
+    """Why a layer of hls4ml's kernels cannot be put on shared multipliers; None where it can."""
+    if layer.kind not in _BUILT:
+        return f"{layer.kind.value} at reuse factor {layer.reuse_factor}: {ONLY}"
     if layer.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
         return "distributed arithmetic has no multipliers to share"
-    weight, accumulator = layer.weight, layer.accumulator_precision
+    return _type_refusal(layer, data, layer.accumulator_precision)
+
+
+def _type_refusal(layer: LayerSpec, data: FixedPoint | None, accumulator: FixedPoint | None) -> str | None:
+    """Why the arithmetic of lanes is not the layer's; None where it is."""
+    weight = layer.weight
     if weight is None or data is None or accumulator is None or layer.output_precision is None:
         return "its constants or types are not known"
     if weight.encoding is not Encoding.FIXED:
         return f"{weight.encoding} constants at reuse factor {layer.reuse_factor}"
-    if weight.values.ndim != 2:
-        return f"its constants have {weight.values.ndim} dimensions"
     if accumulator.rounding is not Rounding.TRN or accumulator.overflow is not Overflow.WRAP:
         return f"the sums of its accumulator {accumulator} depend on their order"
     widest = max(accumulator.width, data.width + weight.precision.width, layer.output_precision.width)

@@ -2,10 +2,15 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fpgaprune.errors import UnsupportedError
 from fpgaprune.estimate.pricing import Pricing
+from fpgaprune.synth.open.evaluate import evaluate
 from fpgaprune.synth.open.lanes import MultiplexedLayer
 from fpgaprune.synth.open.lanes_verilog import lanes_verilog
 from fpgaprune.synth.open.netlist import Netlist, multipliers
@@ -21,7 +26,7 @@ SOURCE = "layer.v"
 
 @dataclass(frozen=True)
 class LayerModule:
-    """One layer as Verilog: what it is made of, the module's name, and how many multipliers it has."""
+    """One layer as Verilog: what it is made of, the module's name, and the multipliers of all `copies` of it."""
 
     name: str
     top: str
@@ -31,6 +36,9 @@ class LayerModule:
     netlist: Netlist | None = None
     multiplexed: MultiplexedLayer | None = None
     turns: OnePosition | None = None
+    windows: NDArray[np.int64] | None = None  # (positions, inputs): what each position's are; -1 for 0
+    copies: int = 1
+    note: str | None = None  # how the module relates to the layer, where it is not all of it
 
     @property
     def elements(self) -> tuple[int, ...]:
@@ -38,6 +46,20 @@ class LayerModule:
         if self.netlist is not None:
             return tuple(pin.element for pin in input_pins(self.netlist))
         return tuple(range(len(self.module.inputs)))
+
+    def evaluate(self, data: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Codes (samples, outputs) of the whole layer for codes (samples, inputs); raises UnsupportedError for none."""
+        if self.multiplexed is not None and self.windows is not None:
+            padded = np.concatenate([data, np.zeros((len(data), 1), dtype=np.int64)], axis=1)
+            return np.concatenate([self.multiplexed.evaluate(padded[:, window]) for window in self.windows], axis=1)
+        if self.multiplexed is not None:
+            return self.multiplexed.evaluate(data)
+        if self.turns is not None:
+            return self.turns.evaluate(data)
+        if self.netlist is None:
+            message = f"the layer {self.name} has nothing to compute it with"
+            raise UnsupportedError(message)
+        return evaluate(self.netlist, data)
 
     @property
     def files(self) -> dict[str, str]:
@@ -62,12 +84,28 @@ def module_of_netlist(netlist: Netlist, top: str, pricing: Pricing, unread: Coll
     return LayerModule(netlist.name, top, text, count_multipliers(netlist, pricing), ports, netlist)
 
 
-def module_of_lanes(layer: MultiplexedLayer, top: str) -> LayerModule:
-    """A layer on shared multipliers."""
+def module_of_position(turns: OnePosition, top: str, pricing: Pricing) -> LayerModule:
+    """A layer whose positions take turns on `turns.copies` of the module."""
+    module = module_of_netlist(turns.netlist, top, pricing, turns.unread)
+    note = f"one position's hardware; each of the {turns.positions} waits its turn"
+    if turns.copies > 1:
+        note = f"{turns.copies} copies of one position's hardware, for {turns.positions} positions in turns"
+    multipliers = module.multipliers * turns.copies
+    return replace(module, multipliers=multipliers, turns=turns, copies=turns.copies, note=note)
+
+
+def module_of_lanes(
+    layer: MultiplexedLayer, top: str, source: str, *, windows: NDArray[np.int64] | None = None, copies: int = 1
+) -> LayerModule:
+    """A layer on shared multipliers, built from `source`; one with `windows` is `copies` of what computes one."""
     inputs = tuple(Port(f"x{i}", layer.data.width, layer.data.signed) for i in range(layer.inputs))
     outputs = tuple(Port(f"y{j}", layer.result.width, layer.result.signed) for j in layer.outputs)
     ports = Module(top, inputs, outputs, timed=True)
-    return LayerModule(layer.name, top, lanes_verilog(layer, top), layer.multipliers, ports, multiplexed=layer)
+    note = f"{layer.cycles} cycles on shared multipliers, built from {source}"
+    if windows is not None:
+        note += f", for {'one' if copies == 1 else copies} of {len(windows)} positions at a time"
+    module = LayerModule(layer.name, top, lanes_verilog(layer, top), layer.multipliers * copies, ports)
+    return replace(module, multiplexed=layer, windows=windows, copies=copies, note=note)
 
 
 def count_multipliers(netlist: Netlist, pricing: Pricing) -> int:

@@ -3,7 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
-from fpgaprune.clang import find_clang
+from fpgaprune.clang import clang_version
 from fpgaprune.design import Design
 from fpgaprune.synth.open.front.project import netlists_of
 from fpgaprune.synth.open.front_ends import FRONT_ENDS
@@ -24,11 +24,11 @@ class ClangFrontEnd:
     @property
     def version(self) -> str:
         """Compiler and headers, by which a rerun knows that netlists are unchanged."""
-        digest = sha256(" ".join(find_clang()).encode())
+        digest = sha256(clang_version().encode())
         for name in template_names():
             if name.startswith("open/"):
                 digest.update(read_template(name).encode())
-        return f"1 {digest.hexdigest()[:16]}"
+        return f"2 {digest.hexdigest()[:16]}"
 
 
 front_end = FRONT_ENDS.register("clang", ClangFrontEnd())

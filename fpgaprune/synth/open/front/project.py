@@ -6,7 +6,7 @@ from typing import Final
 
 from fpgaprune.clang import find_clang
 from fpgaprune.design import Design, LayerKind
-from fpgaprune.errors import ToolError, UnsupportedError
+from fpgaprune.errors import ProgramError, UnsupportedError
 from fpgaprune.read.project import LayerCall, read_calls
 from fpgaprune.read.project.source import Variable
 from fpgaprune.synth.open.front.compiler import compile_layers
@@ -39,7 +39,7 @@ def netlists_of(project: Path, design: Design, folder: Path) -> Network:
     netlists: list[Netlist] = []
     for wrapper, module in _modules(project, read.top, made, sizes, folder, refused):
         try:
-            netlists.append(_netlist(module, wrapper, design))
+            netlists.append(_netlist(module, wrapper))
         except UnsupportedError as error:
             refused[wrapper.call.layer] = str(error)
     return Network(tuple(netlists), read.results, refused)
@@ -55,27 +55,13 @@ def _reason_against(design: Design, call: LayerCall) -> str | None:
     if call.in_memory:
         return _MEMORY
     layer = design[call.layer]
-    at_once = layer.parallelization_factor
     products = layer.positions * layer.weight_count
-    if layer.kind not in _CONVOLUTIONS or layer.positions <= at_once:
+    if layer.kind not in _CONVOLUTIONS or products <= _MOST_PRODUCTS or layer.positions <= layer.parallelization_factor:
         return None
-    if at_once > 1 or _streams([call]):
-        return (
-            f"it computes {at_once} of its {layer.positions} positions at a time on the same multipliers, which cannot "
-            f"be synthesized yet; with parallelization factor 1 or {layer.positions} in io_parallel it can"
-        )
-    if products > _MOST_PRODUCTS:
-        return (
-            f"its {layer.positions} positions have {products} products, more than the {_MOST_PRODUCTS} from which the "
-            "hardware of one position is cut"
-        )
-    return None
-
-
-def _refuse_packets(design: Design, call: LayerCall, variable: Variable, packets: int) -> None:
-    if variable.is_stream and packets > 1 and design[call.layer].kind is not LayerKind.DENSE:
-        message = f"it takes {packets} packets of {variable.name} one after the other through the same hardware"
-        raise UnsupportedError(message)
+    return (
+        f"its {layer.positions} positions have {products} products, more than the {_MOST_PRODUCTS} from which the "
+        "hardware of one position is cut"
+    )
 
 
 def _streams(calls: Sequence[LayerCall]) -> list[Variable]:
@@ -102,7 +88,7 @@ def _modules(
 
     try:
         module = compiled("layers", made)
-    except ToolError as error:
+    except ProgramError as error:
         if len(made) < 2:
             raise
         whole = error
@@ -112,14 +98,14 @@ def _modules(
     for wrapper in made:
         try:
             found.append((wrapper, compiled(wrapper.function, [wrapper])))
-        except ToolError as error:
+        except ProgramError as error:
             refused[wrapper.call.layer] = str(error)
     if not found:
         raise whole
     return found
 
 
-def _netlist(module: Module, wrapper: Wrapper, design: Design) -> Netlist:
+def _netlist(module: Module, wrapper: Wrapper) -> Netlist:
     """Follow one layer."""
     builder = Builder()
     machine = Machine(module, builder, compile_function)
@@ -128,8 +114,7 @@ def _netlist(module: Module, wrapper: Wrapper, design: Design) -> Netlist:
     ports, addresses = [], []
     number = 0
     for place, variable in enumerate((*call.reads, *call.writes)):
-        port, size, lanes = _port(machine, wrapper.port(place), variable.name)
-        _refuse_packets(design, call, variable, port.size // lanes)
+        port, size = _port(machine, wrapper.port(place), variable.name)
         block = machine.memory.block(variable.name)
         if place < len(call.reads):
             for element in range(port.size):
@@ -151,15 +136,15 @@ def _netlist(module: Module, wrapper: Wrapper, design: Design) -> Netlist:
     return builder.netlist(call.layer, found[: len(call.reads)], found[len(call.reads) :], roots)
 
 
-def _port(machine: Machine, name: str, variable: str) -> tuple[Port, int, int]:
-    """An array as a port, the bytes of its numbers, and how many of them are in one packet."""
+def _port(machine: Machine, name: str, variable: str) -> tuple[Port, int]:
+    """An array as a port, and the bytes of its numbers."""
     address = machine.address(name)
-    facts = [machine.memory.read(moved(address, 4 * number), 4, 32) for number in range(5)]
-    width, sign, size, lanes, count = (value if isinstance(value, int) else 0 for value in facts)
+    facts = [machine.memory.read(moved(address, 4 * number), 4, 32) for number in range(4)]
+    width, sign, size, count = (value if isinstance(value, int) else 0 for value in facts)
     if width < 1:
         message = f"{variable} is not of a fixed-point type"
         raise UnsupportedError(message)
     if not 0 < count <= _MOST_ELEMENTS:
         message = f"{variable} has {count} values, too many to be ports of one module"
         raise UnsupportedError(message)
-    return Port(variable, width, bool(sign), count), size, lanes
+    return Port(variable, width, bool(sign), count), size

@@ -18,7 +18,7 @@ class Wrapper:
     call: LayerCall
 
     def port(self, number: int) -> str:
-        """The global with width, sign, bytes, lanes and elements of one of its arrays, those read first."""
+        """The global with width, sign, bytes and elements of one of its arrays, those read first."""
         return f"{self.function}_port{number}"
 
 
@@ -41,8 +41,7 @@ def _function(wrapper: Wrapper, sizes: Mapping[str, int]) -> str:
         kind = f"fpgaprune_layers::facts<{variable.type}>"
         count = _count(variable, sizes)
         facts.append(
-            f'extern "C" const int {wrapper.port(number)}[5] = {{{kind}::width, {kind}::sign, {kind}::bytes, '
-            f"{kind}::lanes, {count}}};"
+            f'extern "C" const int {wrapper.port(number)}[4] = {{{kind}::width, {kind}::sign, {kind}::bytes, {count}}};'
         )
         if not variable.is_stream:
             parameters.append(f"{variable.type} {name}{''.join(f'[{size}]' for size in variable.sizes)}")

@@ -1,0 +1,49 @@
+"""What the benchmark of budgets makes of its rows and netlists."""
+
+from typing import Any
+
+from benchmarks.budget import adders, at_losses, averaged
+from fpgaprune.synth.open.netlist import Netlist, Node, Op, Port
+
+
+def row(family: str, accuracy: float, lut: float, spread: float = 0.0) -> dict[str, Any]:
+    return {"method": f"{family} {lut}", "family": family, "accuracy": accuracy, "dsp": 0, "lut": lut, "spread": spread}
+
+
+def test_the_cheapest_of_each_family_within_the_loss_is_named() -> None:
+    rows = [
+        row("dense", 0.98, 900, spread=0.002),
+        row("pruned", 0.979, 400),
+        row("pruned", 0.976, 300),
+        row("fewer bits", 0.95, 100),
+        row("budget", 0.98, 350),
+        row("budget", 0.976, 150),
+    ]
+    found = at_losses(rows)
+    assert [found[loss]["ratio"] for loss in ("0.0", "0.005", "0.01")] == [round(400 / 350, 3), 2.0, 2.0]
+    assert found["0.01"]["fewest_lut"]["fewer bits"] is None
+    assert found["0.01"]["fewest_lut"]["budget"]["number"] == 5
+
+
+def test_seeds_are_averaged_with_the_spread_of_their_accuracy() -> None:
+    seeds = [[{**row("budget", accuracy, lut), "dsp": dsp, "seconds": 1.0}]
+             for accuracy, lut, dsp in ((0.9, 100, 0), (0.94, 200, 3))]  # fmt: skip
+    (found,) = averaged(seeds)
+    assert (found["accuracy"], found["lut"], found["spread"], found["most_dsp"]) == (0.92, 150.0, 0.04, 3)
+
+
+def test_adders_are_counted_where_the_netlist_has_them() -> None:
+    def constant(number: int) -> Node:
+        return Node(Op.CONSTANT, (), 5, True, number, number, number)
+
+    nodes = (
+        Node(Op.INPUT, (), 8, True, -128, 127, 0),
+        constant(4), constant(6), constant(11),
+        Node(Op.MUL, (0, 1), 10, True, -512, 508),  # a shift
+        Node(Op.MUL, (0, 2), 11, True, -768, 762),  # 8 - 2: one adder
+        Node(Op.MUL, (0, 3), 12, True, -1408, 1397),  # a multiplier
+        Node(Op.ADD, (4, 5), 12, True, -1280, 1270),
+        Node(Op.SUB, (7, 6), 13, True, -2677, 2678),
+    )  # fmt: skip
+    netlist = Netlist("fc", (Port("x", 8, True, 1),), (Port("y", 13, True, 1),), nodes, (8,))
+    assert adders(netlist) == (3, 11 + 12 + 13, 1)
