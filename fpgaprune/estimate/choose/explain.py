@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate.choose.builds import CONVOLUTIONS
-from fpgaprune.estimate.choose.options import Fixed, Option, Pricer, adder_lut
+from fpgaprune.estimate.choose.options import Fixed, adder_lut
+from fpgaprune.estimate.choose.pricer import Option, Pricer
 from fpgaprune.estimate.choose.search import Search, State, Totals
 from fpgaprune.estimate.kernels import KernelForm
 from fpgaprune.estimate.network import estimate_layer

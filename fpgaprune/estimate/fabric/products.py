@@ -101,15 +101,12 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     waiting = min(distinct_bits, trees.live_bits[0])
     at = [clock.level_at(edge, multiplies=multiplies, shifts=shifts) for edge in range(1, base + 1)]
     pipeline, delayed = _registers(product, trees, at, waiting, chained=chained)
-    adders = clock.adders.lut(trees.count * accumulator.width * CHAIN_WIDTH if chained else trees.bits, trees.count)
     sharing = 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0
     if product.turns is not None:
         sharing = product.turns.selection_lut(data.width)
-        if accumulator.overflow is Overflow.WRAP:  # else the products wait for one another, and are added at the end
-            adders = product.turns.adder_lut(accumulator.width, int(np.count_nonzero(product.codes.any(axis=0))))
         edges, turns = base + product.turns.slots, product.turns.slots
     structure = Structure(
-        adder_lut=copies * adders,
+        adder_lut=copies * _accumulation_lut(product, trees, clock, chained=chained),
         shift_lut=copies * clock.adders.shift_lut(constants.shift_bits, constants.shift_adds),
         multiplier_lut=copies * constants.multiplier_lut * (shared / wanted if wanted else 1.0),
         sharing_lut=copies * sharing,
@@ -122,6 +119,15 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
         delayed_values=copies * constants.products / product.reuse_factor if chained else 0.0,
     )
     return structure, ProductTiming(edges, max(1, min(product.reuse_factor, edges + 1), turns))
+
+
+def _accumulation_lut(product: MatrixProduct, trees: Trees, clock: Clock, *, chained: bool) -> float:
+    """LUTs of the adders of all products; those of a kernel in turns add what comes in one slot."""
+    width = product.accumulator.width
+    # Sums that saturate wait until all products are there.
+    if product.turns is not None and product.accumulator.overflow is Overflow.WRAP:
+        return product.turns.adder_lut(width, int(np.count_nonzero(product.codes.any(axis=0))))
+    return clock.adders.lut(trees.count * width * CHAIN_WIDTH if chained else trees.bits, trees.count)
 
 
 _MOST_BITS = 64  # of a constant
