@@ -185,6 +185,9 @@ def test_an_adder_graph_without_constants_needs_no_multiplier() -> None:
 def test_resource_unrolled_is_bounded() -> None:
     layer = one(np.full((8, 4), 45), strategy=Strategy.RESOURCE_UNROLLED, reuse_factor=4)
     assert dsp(layer) == {"low": 0, "high": 8}
+    pruned = np.full((8, 4), 45)
+    pruned[:4, 1] = pruned[4:, 2] = pruned[:3, 3] = 0  # two of eight lanes of four, and most of a third
+    assert dsp(one(pruned, strategy=Strategy.RESOURCE_UNROLLED, reuse_factor=4)) == {"low": 0, "high": 6}
     assert layer.extrapolated
     assert layer.notes
 

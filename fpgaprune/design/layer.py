@@ -186,9 +186,11 @@ class LayerSpec:
 
     A layer with a sparse kernel of our own: `sparse_kernel` (true), and per position `kernel_multipliers`,
     `kernel_products` (that need one), `kernel_shifts` (that need none), `kernel_bits` ("12x7 3x8": twelve multipliers
-    with constants of at most 7 bits, three of 8); a recurrent layer has the same of its other matrices with the
-    prefixes `recurrent_`, `backward_` and `backward_recurrent_`. The strategy of such a layer is latency, whose
-    layout its weights have; a batch normalization has none.
+    with constants of at most 7 bits, three of 8), and at a reuse factor above 1 `kernel_writes` (outputs that each
+    multiplier adds to, summed), or `kernel_form` ("lanes") and `kernel_selectors` (inputs chosen at a time); a
+    recurrent layer has the same of its other matrices with the prefixes `recurrent_`, `backward_` and
+    `backward_recurrent_`. The strategy of such a layer is latency, whose layout its weights have; a batch normalization
+    has none.
 
     With distributed arithmetic in io_parallel, and for dense layers always, the project holds an adder graph instead
     of weights: `parameters` is empty, and reuse factor, multiplier limit and claimed zeros are None.

@@ -197,10 +197,20 @@ def _fused(matrix: Matrix, cost: Cost, note: str, context: Context) -> Finding:
 
 
 def _unrolled(matrix: Matrix, context: Context) -> Finding:
-    """A lane keeps its multiplier unless all its constants are zero; no report shows how many end in DSPs."""
-    most = _lanes_cost(matrix, context)
-    used = ceil(int(np.count_nonzero(matrix.codes)) / matrix.reuse_factor) * matrix.copies
-    cost = Cost(Bound(min(used, most.multipliers.high), most.multipliers.high), Bound(0, most.dsp.high))
+    """Between what the reuse factor demands and the limit hls4ml writes; no report shows how many end in DSPs.
+
+    The text has a product for each constant that is not zero. Its limit is that of all constants / min(reuse factor,
+    inputs) less the lanes of `reuse_factor` constants, output by output, that are all zero (unrolled_codegen.py of
+    hls4ml 1.3.0).
+    """
+    inputs, turns = matrix.codes.shape[0], matrix.reuse_factor
+    flat = matrix.codes.T.ravel()
+    lanes = np.pad(flat, (0, -flat.size % turns)).reshape(-1, turns)
+    products = int(np.count_nonzero(flat))
+    limit = ceil(flat.size / min(inputs, turns)) - int((~lanes.any(axis=1)).sum())
+    multipliers = Bound(ceil(products / turns) * matrix.copies, min(products, limit) * matrix.copies)
+    price = context.pricing.dsp(matrix.data.width, matrix.weight.precision.width)
+    cost = Cost(multipliers, Bound(0, multipliers.high * price))
     note = "bounded: no report of resource_unrolled at a reuse factor above 1 was seen"
     return Finding(cost, notes=(note,), extrapolated=True)
 

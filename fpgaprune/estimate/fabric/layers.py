@@ -16,6 +16,7 @@ from fpgaprune.estimate.fabric.elementwise import (
     describe_merge,
     describe_softmax,
 )
+from fpgaprune.estimate.fabric.kernels import KernelTurns
 from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, ProductTiming, describe_product, too_wide
 from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
@@ -68,6 +69,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         copies=copies,
         windowed=context.streams and convolution,
         adders=_adds_only(layer),
+        turns=KernelTurns.of(layer.attributes, "", context.reuse_factor(layer)),
     )
     structure, timing = describe_product(product, context.pricing, clock)
     output = layer.output_precision or product.accumulator
