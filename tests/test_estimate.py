@@ -76,6 +76,8 @@ def test_yosys_multiplies_whatever_is_no_power_of_two() -> None:
     assert dsp(one([[3, 4, 31]], rules_for("yosys"), data=FixedPoint(8, 8))) == 2
     assert dsp(one([[3, 4, 7]], rules_for("yosys"), data=FixedPoint(5, 5))) == 0  # 5 x 4 bits give 8
     assert dsp(one([[3, 5, 10]], rules_for("yosys"), data=FixedPoint(6, 6))) == 1  # 6 x 3 give 8, 6 x 4 give 9, shared
+    unsigned = FixedPoint(6, 6, signed=False)  # by 3 in 8 bits, by 5 in 9; by -3 with a sign in 9
+    assert [dsp(one([[code]], rules_for("yosys"), data=unsigned)) for code in (3, 5, -3)] == [0, 1, 1]
 
 
 def test_an_unknown_tool_or_version_is_refused_with_the_choices() -> None:

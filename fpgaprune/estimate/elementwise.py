@@ -44,7 +44,8 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     live = context.liveness.live_elements(layer, scale.size * copies)
     counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
-    cost = constant_cost(counted, data.width, context.pricing, None if context.unrolls else limit)
+    limited = None if context.unrolls else limit
+    cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
     return Finding(cost, products, first)
 
 

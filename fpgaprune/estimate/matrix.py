@@ -38,6 +38,7 @@ class Matrix:
     patches: tuple[tuple[int, NDArray[np.bool_]], ...] = ()  # copies by which of their inputs are padding, where known
     constant: bool = True  # whether synthesis sees the values
     kernel: str | None = None  # of a sparse kernel: its multipliers by the width of their constants
+    sign_added: bool = False  # whether the data have no sign but the one that the tool adds
 
     @property
     def lanes(self) -> int:
@@ -80,6 +81,8 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
 def _spanning_narrower(finding: Finding, layer: LayerSpec, matrix: Matrix, context: Context) -> Finding:
     """The bounds that hold data one bit narrower too, where their sign may be known and the bit decides."""
     width = matrix.data.width
+    if context.unrolls:  # goes by the declared types
+        return finding
     if finding.cost is None or not matrix.data.signed or width < 2 or not context.never_negative(layer):
         return finding
     price = context.pricing.dsp
@@ -111,7 +114,8 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     patches = padding_patches(layer, codes.shape[0]) if copies == layer.positions > 1 else ()
     bits = layer.attributes.get("kernel_bits")
     kernel = str(bits) if layer.attributes.get("sparse_kernel") else None
-    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel)
+    sign_added = context.adds_sign(layer)
+    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel, sign_added)
 
 
 def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
@@ -147,7 +151,7 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
     limited = matrix.limit if matrix.strategy is Strategy.LATENCY else None
     if context.unrolls:
         limited = None
-    cost = constant_cost(products, matrix.data.width, context.pricing, limited)
+    cost = constant_cost(products, matrix.data.width, context.pricing, limited, sign_added=matrix.sign_added)
     if matrix.copies > 1 and limited is not None:
         # The generated code states the limit of one position for all of them: the tool obeys it or gives up on it.
         cost = cost.spanning(constant_cost(products, matrix.data.width, context.pricing, limited * matrix.copies))
