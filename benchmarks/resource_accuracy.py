@@ -133,7 +133,7 @@ def render(projects: Sequence[Project], failed: Mapping[str, str], *, verbose: b
         for (project, layer, expected, reported), off in zip(rows, errors_by_layer, strict=True):
             if verbose or off > 0.25:
                 lines.append(f"  {project} {layer}: {expected:.0f} expected, {reported} reported")
-    lines += [f"not read: {name}: {reason}" for name, reason in failed.items()]
+    lines += [f"left out: {name}: {reason}" for name, reason in failed.items()]
     return "\n".join(lines), data
 
 
