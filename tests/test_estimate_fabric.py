@@ -14,7 +14,7 @@ from fpgaprune.device import find_device
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.estimate.complexity import count_complexity
 from fpgaprune.estimate.fabric import load_model
-from fpgaprune.estimate.fabric.buffers import LineBuffers, fifo_bram, fifo_ff
+from fpgaprune.estimate.fabric.buffers import LineBuffers, fifo_bram, fifo_ff, packed_fifo
 from fpgaprune.estimate.fabric.constants import count_constants
 from fpgaprune.estimate.fabric.prices import (
     adder_price,
@@ -63,6 +63,16 @@ def test_fifos_of_vivado_hls_take_the_flip_flops_of_their_addresses():
     assert len(recorded) >= 80
     far = [(a, b, price, fifo_ff(a, b)) for a, b, price in recorded if abs(fifo_ff(a, b) - price) > 4]
     assert len(far) <= 0.12 * len(recorded), far
+
+
+def test_fifos_of_vitis_hls_hold_all_channels():
+    for operation, name in (("fifo_ff", "buffer_ff"), ("fifo_bram", "bram_18k")):
+        wide = [row for row in rows(operation) if row["tool"] == "vitis_hls" and int(row["size_b"]) >= 48]
+        assert len(wide) >= 10
+        for row in wide:
+            depth, bits, price = sizes(row)
+            found = getattr(packed_fifo(depth, bits, row["version"]), name)
+            assert found == pytest.approx(price, rel=0.06), row
 
 
 @pytest.mark.parametrize("resource", ["ff", "lut"])
