@@ -188,6 +188,31 @@ def test_a_range_holds_its_value_and_absent_is_none():
     assert found.json()["total"]["uram"] is None
 
 
+@pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
+@pytest.mark.parametrize("rules", [VIVADO, VITIS], ids=["vivado", "vitis"])
+def test_layers_and_what_lies_between_them_are_the_whole(io_type, rules):
+    codes = np.random.default_rng(3).integers(-100, 101, (16, 8))
+    layers = [source(16), dense("d", "in", codes), activation("a", "d", 8), dense("e", "a", codes[:8])]
+    found = estimate_design(design(*layers, io_type=io_type), rules)
+    for name in ("lut", "ff"):
+        parts = [value(getattr(layer.fabric, name)) for layer in found.layers]
+        between = value(getattr(found.between, name))
+        assert sum(parts) + between == pytest.approx(value(getattr(found.fabric, name)), abs=len(parts) + 1)
+        if io_type == "io_stream":  # two FIFOs of eight channels or one of all; the result has none
+            assert between >= 8
+    assert set(found.json()["between_layers"]) == {"lut", "ff", "bram_18k"}
+
+
+def test_multiplexers_of_vivado_hls_cost_what_those_of_the_last_layer_do():
+    ones = np.ones((64, 32))
+    reused = {"strategy": Strategy.RESOURCE, "reuse_factor": 16}
+    wide = design(source(64), dense("d", "in", ones, **reused))
+    narrow = design(source(64), dense("d", "in", ones, **reused), dense("e", "d", ones[:32, :1], **reused))
+    last = design(source(64), dense("d", "in", ones, **reused), dense("e", "d", ones[:32, :1], reuse_factor=1))
+    alone, before, without = (estimate_design(found, VIVADO).layers[1].fabric for found in (wide, narrow, last))
+    assert value(before.lut) < value(alone.lut) == value(without.lut)
+
+
 def test_a_layer_without_a_rule_leaves_the_total_open_and_says_so():
     other = LayerSpec("odd", LayerKind.OTHER, ("in",), (4,), (4,), BYTE, BYTE, operation="something")
     found = estimate_design(design(source(4), other), VITIS)
