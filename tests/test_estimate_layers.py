@@ -198,9 +198,11 @@ def test_slopes_multiply() -> None:
     assert dsp(alone(act("leaky_relu", [4]))) == 0
     assert dsp(alone(act("prelu", [45, 4, 53, 0]))) == 2
     assert alone(act("prelu", [45, 4, 53, 0])).extrapolated
-    unknown = LayerSpec("act", LayerKind.ACTIVATION, ("in",), (4,), (4,), WIDE, WIDE, operation="selu")
+    selu = LayerSpec("act", LayerKind.ACTIVATION, ("in",), (4,), (4,), WIDE, WIDE, operation="selu")
+    assert dsp(alone(selu)) == 4  # each times 1.0507, 34429 of 32768
+    unknown = LayerSpec("act", LayerKind.ACTIVATION, ("in",), (4,), (4,), WIDE, WIDE, operation="gelu")
     assert dsp(alone(unknown)) is None
-    assert "selu" in alone(unknown).notes[0]
+    assert "gelu" in alone(unknown).notes[0]
 
 
 def test_merging_by_product_multiplies_data_by_data() -> None:

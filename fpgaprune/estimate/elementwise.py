@@ -4,14 +4,17 @@ from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fpgaprune.design import CONTRACTIONS, Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.matrix import written_kernel
+from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 
 _SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
+_SELU = 1.0507009873554805  # the slope of its positive branch, arXiv 1706.02515, section 2
 _FREE = frozenset({
     "linear", "relu", "relu1", "relu6", "relu_max", "thresholded_relu",
     "sigmoid", "tanh", "softplus", "softsign",
@@ -83,12 +86,11 @@ def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
     operation = layer.operation or "linear"
     if operation in _FREE:
         return Finding(NOTHING, products=0, first_order=0)
-    slope = layer.parameters.get(_SLOPE.get(operation, ""))
     data = context.input_type(layer)
-    if slope is None or data is None:
+    codes = None if data is None else _factors(layer, data, streams=context.streams)
+    if codes is None or data is None:
         return Finding(None, notes=(f"not estimated: no rule for the activation {operation!r}",))
     elements = layer.input_shape[-1] if context.streams and layer.input_shape else max(1, prod(layer.input_shape))
-    codes = slope.codes.reshape(-1, 1)
     copies = max(1, elements // codes.size)
     table = layer.tables.get("table")
     width = table.precision.width if operation == "elu" and table is not None else data.width
@@ -96,6 +98,16 @@ def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
     note = f"extrapolated: no report has the activation {operation!r}"
     cost = constant_cost(counted, width, context.pricing)
     return Finding(cost, int(np.count_nonzero(codes)) * copies, notes=(note,), extrapolated=True)
+
+
+def _factors(layer: LayerSpec, data: FixedPoint, *, streams: bool) -> NDArray[np.int64] | None:
+    """The constants (n, 1) that an activation multiplies its elements by; None where no rule is known."""
+    if layer.operation == "selu":
+        # hls4ml 1.3, nnet_activation.h: an ap_ufixed<16, 1>; nnet_activation_stream.h: of the type of the data.
+        factor = data if streams else FixedPoint(16, 1, signed=False)
+        return factor.codes([_SELU]).reshape(-1, 1)
+    slope = layer.parameters.get(_SLOPE.get(layer.operation or "", ""))
+    return None if slope is None else slope.codes.reshape(-1, 1)
 
 
 def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
