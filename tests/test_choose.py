@@ -88,8 +88,8 @@ def test_the_table_says_what_a_choice_saves_and_adds_up() -> None:
 
 
 def test_a_sparse_kernel_is_taken_where_it_needs_fewer_multipliers() -> None:
-    """Codes of 6 bits: many are shifts, which hls4ml's limit counts and a kernel does not."""
-    small = network(bits=6, sparsity=0.2)
+    """Codes of 8 bits: some are shifts, which hls4ml's limit counts and a kernel does not."""
+    small = network(bits=8, sparsity=0.0)
     limits = Limits(dsp=20)
     ours = choose_within(small, VITIS, limits, kernels=NAMES, fixed=WITHOUT_ADDERS)
     plain = choose_within(small, VITIS, limits)

@@ -37,6 +37,14 @@ def test_help_is_quick_and_loads_no_framework():
     assert min(times) < 2  # generous: other work may share the machine
 
 
+def test_help_names_the_tables_of_a_study(capsys):
+    """Brackets mean colours where nothing says otherwise."""
+    assert run("sweep", "--help") == 0
+    shown = capsys.readouterr().out
+    assert "[cluster]" in shown
+    assert "study's [sweep]" in " ".join(shown.replace("│", " ").split())
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_that_ends_with_an_example(verb, capsys):
     assert run(verb, "--help") == 0

@@ -33,6 +33,15 @@ def _digits(samples: int) -> tuple[Any, Any]:
     return rng.integers(0, 256, (samples, 28, 28), dtype=np.uint8), np.arange(samples, dtype=np.uint8) % 10
 
 
+def test_the_digits_are_trained_under_several_seeds_too() -> None:
+    """The second study of the folder differs from the first in its sweep, not in its network."""
+    sweep, usual = (sweep_of(load_study(PROJECTS / place)) for place in ("digits_mlp/trained.toml", "digits_mlp"))
+    assert sweep.training is not None
+    assert sweep.seeds == (0, 1, 2)
+    assert sweep.hardware == usual.hardware
+    assert dict(sweep.task).items() <= dict(usual.task).items()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_study_has_its_question_recipe_grid_and_words(name: str) -> None:
     study = load_study(PROJECTS / name)

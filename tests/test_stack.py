@@ -176,6 +176,62 @@ def test_points_hold_their_sparsity_and_hang_on_earlier_targets_only() -> None:
             np.testing.assert_array_equal(one, other)
 
 
+class _Memory:
+    """Keeps runs here, and what is kept as it was after so many epochs."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[int, ...], dict[str, Any]] = {}
+        self.saved: list[dict[str, Any]] = []
+
+    def load(self, members: tuple[int, ...]) -> dict[str, Any] | None:
+        return self.held.get(members)
+
+    def save(self, members: tuple[int, ...], state: dict[str, Any]) -> None:
+        self.held[members] = state
+        self.saved.append(state)
+
+    def drop(self, members: tuple[int, ...]) -> None:
+        del self.held[members]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_run_goes_on_from_any_epoch_to_the_same_weights(together: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fpgaprune.compress.stack.schedule.KEEP_S", 0.0)
+    data, memory = _data((6,)), _Memory()
+    config = GridTraining(
+        loss="sparse_categorical_crossentropy", epochs=2, epochs_per_target=3, batch_size=32, learning_rate=0.01
+    )
+    targets, members = (0.0, 0.5, 0.8), _members(_small, data)[:2]
+
+    def trained() -> tuple[dict[tuple[int, float], Reached], list[Told]]:
+        found: dict[tuple[int, float], Reached] = {}
+        told: list[Told] = []
+
+        def keep(reached: Reached) -> None:
+            found[reached.member, reached.target] = reached
+
+        train_grid(
+            members, targets, config, data, on_reached=keep, on_epoch=told.append, together=together, keeper=memory
+        )
+        return found, told
+
+    whole, _ = trained()
+    group = (0, 1) if together else (0,)
+    assert not memory.held
+    for epoch in (4, 8):  # between two targets, and after the last one
+        memory.held[group] = memory.saved[epoch - 1]
+        found, told = trained()
+        assert [each.epoch for each in told if each.networks == len(group)][: 8 - epoch] == list(range(epoch + 1, 9))
+        due = {
+            (member, target) for member in group for target, at in zip(targets, (2, 5, 8), strict=True) if at >= epoch
+        }
+        assert due <= found.keys()
+        for key in found:
+            assert found[key].score == whole[key].score
+            for one, other in zip(found[key].weights, whole[key].weights, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
 def _recurrent() -> Any:
     layers = load_frameworks().keras.layers
     return load_frameworks().keras.Sequential([layers.Input((4, 2)), layers.LSTM(3), layers.Dense(3)])

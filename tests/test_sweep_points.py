@@ -93,6 +93,18 @@ def test_a_study_without_a_sweep_says_what_one_looks_like(tmp_path: Path) -> Non
         sweep_of(load_study(folder))
 
 
+def test_a_folder_may_hold_several_studies(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "signs")
+    other = folder / "wide.toml"
+    other.write_text((folder / "project.toml").read_text().replace("[4, 6, 8]", "[12]"))
+    usual, wide = load_study(folder), load_study(other)
+    assert (usual.name, wide.name) == ("signs", "signs_wide")
+    assert usual.folder == wide.folder == folder
+    assert sweep_of(wide).bits == (12,)
+    with pytest.raises(ConfigError, match="is not a study"):
+        load_study(folder / "narrow.toml")
+
+
 def test_the_grid_is_every_combination_once(tmp_path: Path) -> None:
     folder = write_study(tmp_path, bits="[8, 4, 8]", more='strategy = ["latency", "resource"]\nreuse_factor = [1, 2]')
     found = recipes(sweep_of(load_study(folder)))

@@ -9,6 +9,7 @@ from fpgaprune.cli.options import StorageOption
 from fpgaprune.cli.output import tell, write
 from fpgaprune.cli.progress import working
 from fpgaprune.cli.sweep_progress import SweepProgress
+from fpgaprune.config.study import study_name
 from fpgaprune.generate.project import check_output
 from fpgaprune.sweep.export import export_point
 from fpgaprune.sweep.run import evaluation_of, find_point, open_sweep
@@ -22,7 +23,10 @@ def run(
     ],
     *,
     study: Annotated[
-        Path, typer.Option("--study", metavar="STUDY", help="The folder that was swept.", show_default=False)
+        Path,
+        typer.Option(
+            "--study", metavar="STUDY", help="The folder that was swept, or its TOML file.", show_default=False
+        ),
     ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder for the point.", show_default=False)
@@ -41,7 +45,7 @@ def run(
 
     Exit code 1 when the simulation disagrees with the model, or the project is not the design that was counted.
     """
-    source = sweep if sweep is not None else Path("build") / study.resolve().name
+    source = sweep if sweep is not None else Path("build") / study_name(study)
     check_output(output)
     with SweepProgress() as progress:
         opened = open_sweep(study, source, progress, storage)

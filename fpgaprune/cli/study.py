@@ -8,6 +8,7 @@ import typer
 
 from fpgaprune.cli.output import Format, FormatOption, emit, show, tell
 from fpgaprune.cli.progress import StudyProgress
+from fpgaprune.config.study import study_name
 from fpgaprune.flow.study import run_study, write_results
 from fpgaprune.render import study_layer_sheet, study_sheet, to_csv, to_markdown, to_text
 from fpgaprune.results import StudyResult
@@ -18,7 +19,11 @@ EXAMPLE = "fpgaprune study projects/digits_mlp -o build/digits_mlp"
 def run(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="STUDY", help="A folder with project.toml and task.py.", show_default=False),
+        typer.Argument(
+            metavar="STUDY",
+            help="A folder with project.toml and task.py, or another TOML file in it.",
+            show_default=False,
+        ),
     ],
     *,
     output: Annotated[
@@ -37,7 +42,7 @@ def run(
     Exit code 1 when a variant failed, or its simulation or audit disagrees with its model, or its
     synthesis with its estimate.
     """
-    target = output if output is not None else Path("build") / folder.resolve().name
+    target = output if output is not None else Path("build") / study_name(folder)
     with StudyProgress() as progress:
         result = run_study(folder, target, progress, only=variant)
     if form is Format.TEXT and any(row.synthesized for row in result.rows):

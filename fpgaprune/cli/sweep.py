@@ -13,7 +13,7 @@ from fpgaprune.cli.options import StorageOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell, write
 from fpgaprune.cli.sweep_progress import SweepProgress
 from fpgaprune.config.cluster import BatchSystem, Jobs, jobs_for
-from fpgaprune.config.study import load_study
+from fpgaprune.config.study import load_study, study_name
 from fpgaprune.errors import ConfigError
 from fpgaprune.render import sweep_sheet
 from fpgaprune.results.sweep import SweepResult
@@ -32,7 +32,11 @@ EXAMPLE = "fpgaprune sweep projects/digits_mlp --jobs 2 --max-dsp 1000"
 def run(
     folder: Annotated[
         Path,
-        typer.Argument(metavar="STUDY", help="A folder with project.toml and task.py.", show_default=False),
+        typer.Argument(
+            metavar="STUDY",
+            help="A folder with project.toml and task.py, or another TOML file in it.",
+            show_default=False,
+        ),
     ],
     *,
     output: Annotated[
@@ -51,7 +55,7 @@ def run(
     ] = None,
     cluster: Annotated[
         BatchSystem | None,
-        typer.Option("--cluster", help="Compute in jobs of this batch system, as [cluster] of the study describes."),
+        typer.Option("--cluster", help="Compute in jobs of this batch system, as \\[cluster] of the study describes."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --cluster: show what would be submitted, and submit nothing.")
@@ -71,7 +75,7 @@ def run(
         typer.Option(
             "--synth",
             metavar="front|knee|all|POINT",
-            help="Write and synthesize these points as well. Default: `synth` in the study's [sweep], else none.",
+            help="Write and synthesize these points as well. Default: `synth` in the study's \\[sweep], else none.",
         ),
     ] = None,
     synth_tool: Annotated[
@@ -84,12 +88,13 @@ def run(
     """Compute precision x sparsity for one trained network, without training or compiling for any point.
 
     Each point is pruned by magnitude, rounded, run bit for bit as its hardware would, and its DSPs, LUTs and latency
-    are counted. What is finished stays in a database that optuna-dashboard reads: the same command computes only what
-    is missing, and several may run at once. With `seeds` in [sweep], points are means over several seeds.
+    are counted. With [sweep.training] networks are trained for the points instead, many at once; with `seeds` points
+    are means over several seeds. What is finished stays in a database that optuna-dashboard reads: the same command
+    computes only what is missing, and several may run at once.
 
     Exit code 1 when a point failed, or synthesis finds other DSPs than expected.
     """
-    target = output if output is not None else Path("build") / folder.resolve().name
+    target = output if output is not None else Path("build") / study_name(folder)
     searched = _searched(search, trials)
     place = _place(folder, scheduler, cluster, jobs)
     if dry_run:

@@ -29,6 +29,11 @@ class SweepProgress(StoppableProgress):
         self._front: tuple[Point, ...] = ()
         self._began: tuple[float, int] = (0.0, 0)  # when counting began, and how many points were there already
 
+    def begin(self, what: str) -> None:
+        """A new stage: what is left afterwards is estimated anew."""
+        super().begin(what)
+        self._tenth = None
+
     def points(self, done: int, total: int) -> None:
         """So many points are finished."""
         self.heed()

@@ -191,6 +191,16 @@ class Trainer:
         """Put back the weights of an earlier moment."""
         self.model.set_weights(snapshot)
 
+    @property
+    def variables(self) -> list[Any]:
+        """What an epoch changes, masks and the optimizer's included; with `random` all that the next one hangs on."""
+        return [*self.model.weights, *self._masks, *self._optimizer.variables]
+
+    @property
+    def random(self) -> np.random.Generator:
+        """Where the order of samples comes from."""
+        return self._random
+
     def _use(self, learning_rate: float) -> None:
         frameworks = load_frameworks()
         self._rate = learning_rate

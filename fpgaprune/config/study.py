@@ -129,7 +129,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Study:
-    """A study folder, read and checked."""
+    """A study folder, read and checked; `name` is the folder's, with that of the file where it is not the usual one."""
 
     folder: Path
     title: str
@@ -138,11 +138,26 @@ class Study:
     sweep: Sweep | None = None
     task: Mapping[str, Any] = field(default_factory=dict)  # the settings before any variant's
     cluster: ClusterFile | None = None
+    name: str = ""
 
 
-def load_study(folder: Path) -> Study:
-    """Read `folder`/project.toml; raises ConfigError saying which key is wrong and what would be right."""
-    path = folder / "project.toml"
+def study_name(place: Path) -> str:
+    """What a study given by its folder or by a TOML file in it is called, also as the name of its output folder."""
+    found = place.resolve()
+    return f"{found.parent.name}_{found.stem}" if _is_file(found) else found.name
+
+
+def _is_file(place: Path) -> bool:
+    return place.suffix == ".toml" and not place.is_dir()
+
+
+def load_study(place: Path) -> Study:
+    """Read project.toml in the folder `place`, or the TOML file `place`, which has its task.py beside it.
+
+    Raises ConfigError saying which key is wrong and what would be right.
+    """
+    path = place if _is_file(place) else place / "project.toml"
+    folder = path.parent
     if not path.is_file():
         message = (
             f"{folder} is not a study: there is no {path.name} in it. "
@@ -165,7 +180,8 @@ def load_study(folder: Path) -> Study:
     if not variants and sweep is None:
         message = f"{path} asks for nothing: it needs a [[variant]] for fpgaprune study, or a [sweep]"
         raise ConfigError(message)
-    return Study(folder, content.title, content.question, variants, sweep, task=content.task, cluster=content.cluster)
+    about = (folder, content.title, content.question)
+    return Study(*about, variants, sweep, task=content.task, cluster=content.cluster, name=study_name(place))
 
 
 def pruning_config(settings: Mapping[str, Any]) -> PruneConfig:

@@ -5,7 +5,7 @@ from math import ceil, prod
 
 import numpy as np
 
-from fpgaprune.design import Encoding, LayerSpec
+from fpgaprune.design import CONTRACTIONS, Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.matrix import written_kernel
@@ -44,7 +44,8 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     live = context.liveness.live_elements(layer, scale.size * copies)
     counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
-    cost = constant_cost(counted, data.width, context.pricing, None if context.unrolls else limit)
+    limited = None if context.unrolls else limit
+    cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
     return Finding(cost, products, first)
 
 
@@ -99,14 +100,16 @@ def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
 
 def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
     """Products of data by data; sums, averages and comparisons are free."""
-    if layer.operation not in {"multiply", "dot"}:
+    contracts = layer.operation in CONTRACTIONS
+    if layer.operation != "multiply" and not contracts:
         return Finding(NOTHING, products=0, first_order=0)
     one, other = context.input_type(layer, 0), context.input_type(layer, 1)
     if one is None or other is None:
         return Finding(None, notes=("not estimated: the types of its inputs are not known",))
-    shape = layer.input_shape if layer.operation == "dot" else layer.output_shape
+    shape = layer.input_shape if contracts else layer.output_shape
     products = shape[-1] if context.streams and shape else prod(shape)
-    reuse_factor = context.reuse_factor(layer) if layer.operation == "dot" else 1
+    products = int(layer.attributes.get("products", products))
+    reuse_factor = context.reuse_factor(layer) if contracts else 1
     price = context.pricing.dsp(one.width, other.width)
     cost = exactly(ceil(products / reuse_factor), price)
     note = f"extrapolated: no report has the merge {layer.operation!r}"

@@ -51,22 +51,22 @@ class Watcher(Protocol):
         """A variant is through."""
 
 
-def run_study(folder: Path, output: Path, watcher: Watcher, *, only: str | None = None) -> StudyResult:
-    """Run the study in `folder`, all variants or the one called `only`, keeping everything in `output`.
+def run_study(place: Path, output: Path, watcher: Watcher, *, only: str | None = None) -> StudyResult:
+    """Run all variants of the study `place`, a folder or a TOML file in one, or the one called `only`.
 
-    A variant that fails is recorded with its error, and the others still run. Raises ConfigError for a study that
-    cannot be read or whose task fails before the first variant.
+    Everything is kept in `output`. A variant that fails is recorded with its error, and the others still run. Raises
+    ConfigError for a study that cannot be read or whose task fails before the first variant.
     """
-    study = load_study(folder)
+    study = load_study(place)
     if not study.variants:
-        message = f"{folder} has no [[variant]] to run; its [sweep] is for fpgaprune sweep"
+        message = f"{place} has no [[variant]] to run; its [sweep] is for fpgaprune sweep"
         raise ConfigError(message)
     variants = [variant for variant in study.variants if only is None or only in (variant.name, variant.slug)]
     if not variants:
         raise ConfigError(unknown_choice("variant", str(only), [variant.name for variant in study.variants]))
     for variant in variants:
         find_device(variant.hardware.part)
-    run = _Run(study, load_task(folder), output, watcher)
+    run = _Run(study, load_task(study.folder), output, watcher)
     output.mkdir(parents=True, exist_ok=True)
     rows = tuple(run.variant(variant) for variant in variants)
     return StudyResult(study.title, study.question, variants[0].hardware.part, rows)

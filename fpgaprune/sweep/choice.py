@@ -123,8 +123,8 @@ class Search:
         """Let the sampler know."""
         self._known[result.digest] = result
         key = self._key(result.recipe)
-        point = self._point(key)
-        if point is not None and key in self._asked:
+        point = self._point(key) if key in self._asked else None
+        if point is not None:
             self._judge(self._asked.pop(key), point)
 
     def _point(self, key: _Key) -> Point | None:

@@ -40,7 +40,7 @@ def sweep_of(study: Study) -> Sweep:
     """The study's [sweep]; raises ConfigError saying what one looks like where there is none."""
     if study.sweep is None:
         message = (
-            f"{study.folder / 'project.toml'} has no [sweep]; add one with its axes, such as bits = [4, 6, 8] and "
+            f"the study {study.name} has no [sweep]; add one with its axes, such as bits = [4, 6, 8] and "
             "sparsity = [0.0, 0.5, 0.9]"
         )
         raise ConfigError(message)

@@ -1,7 +1,7 @@
 """A sweep from its TOML to its result: what is missing is computed, what is there is read."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,7 +63,7 @@ class Opened:
     @property
     def name(self) -> str:
         """The study's name in the store."""
-        return self.study.folder.resolve().name
+        return self.study.name
 
     @property
     def seeds(self) -> int:
@@ -85,15 +85,15 @@ class Opened:
         )
 
 
-def open_sweep(folder: Path, output: Path, watcher: Watcher, storage: str | None = None) -> Opened:
+def open_sweep(place: Path, output: Path, watcher: Watcher, storage: str | None = None) -> Opened:
     """Read the study, load its data, and train its model, one per seed, unless that is done.
 
-    Raises ConfigError or ModelError.
+    `place` is its folder or a TOML file in it. Raises ConfigError or ModelError.
     """
-    study = load_study(folder)
+    study = load_study(place)
     sweep = sweep_of(study)
     find_device(sweep.hardware.part)
-    task = load_task(folder)
+    task = load_task(study.folder)
     data: StudyData = called(task.load_data, sweep.task)
     output.mkdir(parents=True, exist_ok=True)
     if sweep.model is not None and not sweep.model.is_file():
@@ -170,19 +170,35 @@ def run_sweep(
         watcher.points(len(found), max(wanted, len(found)))
         missing = wanted - len(found)
         if missing > 0:
-            _train(opened, found, watcher)
+            done = {point.digest for point in found}
+            if search is None:
+                _train(opened, [point for point in opened.points if point.digest not in done], watcher)
             with computation or _local(opened, min(jobs, missing)) as work:
-                _compute(_Running(opened, store, work, watcher, choice, wanted))
+                trains = search is not None and opened.sweep.training is not None
+                _compute(_Running(opened, store, work, watcher, choice, wanted, trains))
             found = store.results(opened.points)
     return opened.result(found, max(wanted, len(found)))
 
 
-def _train(opened: Opened, found: Sequence[PointResult], watcher: Watcher) -> None:
-    """A trained grid's networks, as far as points are missing."""
-    job, done = opened.job, {point.digest for point in found}
+def _train(opened: Opened, points: Sequence[Planned], watcher: Watcher) -> None:
+    """The networks of these points of a trained grid, as far as they are not there."""
+    job = opened.job
     if job.trained is not None:
-        points = [point for point in opened.points if point.digest not in done]
         train_networks(job.trained, job.starts, job.sweep, opened.data, points, watcher)
+
+
+def _trained_first(now: "_Running", claims: Iterator[Planned]) -> Iterator[Planned]:
+    """Claimed points of a search; networks of new bits are trained when the first of their points comes.
+
+    All their sparsities and seeds come out of one run, whichever of them the search will ask for.
+    """
+    trained: set[int] = set()
+    for point in claims:
+        bits = point.recipe.bits
+        if bits not in trained:
+            _train(now.opened, [other for other in now.opened.points if other.recipe.bits == bits], now.watcher)
+            trained.add(bits)
+        yield point
 
 
 def read_sweep(opened: Opened) -> SweepResult:
@@ -230,6 +246,7 @@ class _Running:
     watcher: Watcher
     choice: Choice
     wanted: int
+    trains: bool  # networks as their points come
 
 
 def _compute(now: _Running) -> None:
@@ -241,7 +258,10 @@ def _compute(now: _Running) -> None:
         if done >= now.wanted:
             return
         claimed = False
-        for result in now.work.results(partial(next, now.choice.claims(store, points, now.wanted), None)):
+        claims = now.choice.claims(store, points, now.wanted)
+        if now.trains:
+            claims = _trained_first(now, claims)
+        for result in now.work.results(partial(next, claims, None)):
             claimed = True
             done += store.finish(result)
             now.choice.tell(result)

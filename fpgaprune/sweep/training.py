@@ -1,7 +1,7 @@
 """Trained grids: the networks of a grid's points, trained together before the points are computed from them.
 
 A file per network and sparsity in the sweep's output folder, under a digest of all it hangs on: what is there is not
-trained again. Training goes on from the beginning where a run was ended before its last target.
+trained again. A run that was ended before its last target goes on from the last epoch that was kept.
 """
 
 import json
@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
 from fpgaprune.compress import has_widths, requantized
-from fpgaprune.compress.stack import GridTraining, Member, Reached, Told, train_grid
+from fpgaprune.compress.stack import GridTraining, Member, Reached, State, Told, train_grid
 from fpgaprune.config.study import Sweep
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.flow.study_model import digest_of
@@ -140,7 +141,8 @@ class _Networks:
     def _run(self, members: Mapping[_Network, Member], last: float) -> None:
         networks = list(members)
         targets = [value for value in self.sweep.sparsity if value <= last]
-        self.watcher.begin(f"train {len(members)} networks through {len(targets)} sparsities")
+        networks_in_words = "1 network" if len(members) == 1 else f"{len(members)} networks"
+        self.watcher.begin(f"train {networks_in_words} through {len(targets)} sparsities")
 
         def keep(reached: Reached) -> None:
             held: dict[str, Any] = {f"w{place:04}": array for place, array in enumerate(reached.weights)}
@@ -152,7 +154,36 @@ class _Networks:
             state = f"{told.networks} at once, mean validation {told.metric:.3f}"
             self.watcher.epoch(told.epoch, told.epochs, state)
 
-        train_grid(list(members.values()), targets, self.training, self.data.training, on_reached=keep, on_epoch=tell)
+        kept = _Kept(self.folder, tuple(self._file(network, last).stem for network in networks))
+        config, data = self.training, self.data.training
+        train_grid(list(members.values()), targets, config, data, on_reached=keep, on_epoch=tell, keeper=kept)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Runs that are not over yet, each a file whose name is a digest of the last networks that are to come of it."""
+
+    folder: Path
+    networks: tuple[str, ...]
+
+    def load(self, members: tuple[int, ...]) -> Mapping[str, Any] | None:
+        """See Keeper; a file that cannot be read is none."""
+        try:
+            with np.load(self._file(members), allow_pickle=False) as held:
+                return {name: held[name] for name in held}
+        except (OSError, ValueError, BadZipFile):
+            return None
+
+    def save(self, members: tuple[int, ...], state: State) -> None:
+        """See Keeper."""
+        _save(self._file(members), state)
+
+    def drop(self, members: tuple[int, ...]) -> None:
+        """See Keeper."""
+        self._file(members).unlink(missing_ok=True)
+
+    def _file(self, members: tuple[int, ...]) -> Path:
+        return self.folder / f"unfinished_{digest_of([self.networks[number] for number in members])[:20]}.npz"
 
 
 def trained_weights(path: Path) -> list[Any]:

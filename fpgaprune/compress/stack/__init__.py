@@ -2,5 +2,6 @@
 
 from fpgaprune.compress.stack.network import Member
 from fpgaprune.compress.stack.schedule import GridTraining, Network, Reached, Told, train_grid
+from fpgaprune.compress.stack.state import State
 
-__all__ = ["GridTraining", "Member", "Network", "Reached", "Told", "train_grid"]
+__all__ = ["GridTraining", "Member", "Network", "Reached", "State", "Told", "train_grid"]

@@ -70,9 +70,14 @@ class Stack:
         """The variables that training moves, in the model's order."""
         return [self._places[place] for place in sorted(self._places) if self._places[place].trainable]
 
+    @property
+    def variables(self) -> list[Any]:
+        """All variables, in the model's order."""
+        return [self._places[place] for place in sorted(self._places)]
+
     def weights(self) -> list[Arrays]:
         """The weights of every member, as its model's `set_weights` takes them."""
-        whole = [self._places[place].numpy() for place in sorted(self._places)]
+        whole = [variable.numpy() for variable in self.variables]
         return [[array[number] for array in whole] for number in range(len(self.members))]
 
     def penalties(self) -> Any:

@@ -1,6 +1,6 @@
 """Networks in training, with their masks held: many at once, or one by itself, by the same words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from fpgaprune.compress.kernels import find_kernels, refuse_without_zero, select
 from fpgaprune.compress.masks import remove_smallest
 from fpgaprune.compress.stack.layers import CONVOLUTIONS, CannotStackError
 from fpgaprune.compress.stack.network import Arrays, Member, Stack
+from fpgaprune.compress.stack.state import State, put_state, state_of
 from fpgaprune.compress.training import Outputs, Score, Trainer, fitting_targets, resolve_loss
 from fpgaprune.frameworks import load_frameworks, quiet
 
@@ -45,6 +46,12 @@ class Trained(Protocol):
     def weights(self) -> list[Arrays]:
         """All weights, as `set_weights` of the members' models takes them."""
 
+    def state(self) -> State:
+        """All that the next epochs hang on."""
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there."""
+
 
 class Alone:
     """One network, trained by itself; works for every model that Keras can train."""
@@ -75,6 +82,14 @@ class Alone:
     def weights(self) -> list[Arrays]:
         """See Trained."""
         return [self._trainer.snapshot()]
+
+    def state(self) -> State:
+        """See Trained."""
+        return state_of(self._trainer.variables, [self._trainer.random])
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """See Trained."""
+        put_state(state, self._trainer.variables, [self._trainer.random])
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +189,19 @@ class Together:
     def weights(self) -> list[Arrays]:
         """See Trained."""
         return self._stack.weights()
+
+    def state(self) -> State:
+        """See Trained."""
+        return state_of(self._variables, self._random)
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """See Trained."""
+        put_state(state, self._variables, self._random)
+        self._masks = [np.array(held.numpy()) for held in self._held]
+
+    @property
+    def _variables(self) -> list[Any]:
+        return [*self._stack.variables, *self._held, *self._optimizer.variables]
 
     def _compile(self, *, fused: bool) -> None:
         """The step as one function; an epoch is a loop around it that does not come back to Python."""

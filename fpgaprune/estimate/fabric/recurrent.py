@@ -6,6 +6,7 @@ from math import ceil, prod
 from fpgaprune.design import LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.elementwise import TABLE_LUT_BIT
+from fpgaprune.estimate.fabric.kernels import KernelTurns
 from fpgaprune.estimate.fabric.prices import memory_bram
 from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
@@ -87,6 +88,7 @@ def _gate_product(layer: LayerSpec, name: str, source: FixedPoint, context: Cont
         limit=None if limit is None else int(limit),
         folds=context.folds(layer),
         adders=layer.attributes.get(f"{prefix}kernel_products") == 0,
+        turns=KernelTurns.of(layer.attributes, prefix, max(1, int(reuse_factor or 1))),
     )
 
 
