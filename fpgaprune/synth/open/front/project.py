@@ -47,6 +47,7 @@ def netlists_of(project: Path, design: Design, folder: Path) -> Network:
     return Network(tuple(netlists), read.results, refused)
 
 
+_RECURRENT: Final = frozenset({LayerKind.LSTM, LayerKind.GRU})
 _MEMORY: Final = "its weights are ports of the top function (kept in memory), so no product has a known constant"
 # One position is cut from the netlist of all of them where that stays within minutes; else it is compiled alone.
 _MOST_PRODUCTS: Final = 20_000
@@ -57,6 +58,8 @@ def _reason_against(design: Design, call: LayerCall) -> str | None:
     if call.in_memory:
         return _MEMORY
     layer = design[call.layer]
+    if layer.kind in _RECURRENT and layer.positions > 1:
+        return f"its {layer.positions} time steps follow one another on the same hardware, which is not cut from them"
     if not _is_large(layer) or (layer.weight_count <= _MOST_PRODUCTS and _window(design, call) is not None):
         return None
     return (
