@@ -1,6 +1,7 @@
 """Strategies and reuse factors chosen within limits."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,9 @@ def test_positions_scales_and_gates_join_the_choice(tmp_path: Path) -> None:
         if limits.dsp is None:
             assert chosen["along"].positions_at_once == 6
     assert {"scale", "gru"} <= {name for name, kernel in kernels if kernel is not None}
+    in_luts = replace(made.design.target, directives=("config_op mul -impl fabric",))
+    with_gates, without = (estimate_design(one, VITIS) for one in (made.design, replace(made.design, target=in_luts)))
+    assert (with_gates.dsp.high, without.dsp.high) == (9, 0)  # three products of data a unit
+    assert with_gates.fabric.lut is not None
+    assert without.fabric.lut is not None
+    assert without.fabric.lut.value > with_gates.fabric.lut.value

@@ -59,7 +59,7 @@ class KernelChoices:
 
 
 def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str]) -> KernelChoices:
-    """Which layers of hls4ml's graph get a kernel; `auto` gives one where it needs fewer multipliers.
+    """Which layers of hls4ml's graph get a kernel; `auto` gives one where it takes less of the device.
 
     `names` are the layers of the network the graph was made from. Raises ConfigError where `always` was asked for by
     a layer's name and cannot be had.
