@@ -67,7 +67,7 @@ class Plan:
 
 def usual(epochs: int) -> Plan:
     """Five points of each family at most."""
-    return Plan(epochs, (0.7, 0.8, 0.85, 0.9), (6, 5, 4, 3), (0.2, 0.15, 0.12, 0.1, 0.08))
+    return Plan(epochs, (0.7, 0.8, 0.85, 0.9), (6, 5, 4, 3), (0.2, 0.17, 0.15, 0.12, 0.1))
 
 
 def full(epochs: int) -> Plan:

@@ -3,9 +3,11 @@
     python -m benchmarks.resource_accuracy DIR [--status STATUS.json] [--write model.toml]
 
 `DIR` is a folder of projects as `benchmarks.dsp_accuracy` takes it. Whatever is fitted is fitted without the
-project's own repository (the part of a folder's name before `__`). Not fitted, and so not left out: the prices of
-operators and the delays that `fpgaprune.estimate.fabric` states with their sources, which were read from the same
-reports, by tool, version and series; latency and interval rest on those alone. Beside it stands a plain regression,
+project's own repository (the part of a folder's name before `__`). Not fitted, and so not left out: which registers,
+multiplexers, FIFOs and memories layers are made of, the prices of operators and the delays, all of which
+`fpgaprune.estimate.fabric` states with their sources and which were read from the same reports; latency and interval
+rest on those alone. Projects whose report contradicts them, and those with layers that are not estimated, are left
+out, and named. Beside it stands a plain regression,
 in logarithms on the number of weights and on weights x weight bits x data bits, fitted and left out alike. Errors are
 symmetric: |a - b| over their mean. `meta.json` is read for tool, version and part alone. `--write` puts prices fitted
 to all projects, and ranges from the errors of those left out, into a file. The last line is JSON.
@@ -131,7 +133,7 @@ def render(projects: Sequence[Project], failed: Mapping[str, str], *, verbose: b
         for (project, layer, expected, reported), off in zip(rows, errors_by_layer, strict=True):
             if verbose or off > 0.25:
                 lines.append(f"  {project} {layer}: {expected:.0f} expected, {reported} reported")
-    lines += [f"not read: {name}: {reason}" for name, reason in failed.items()]
+    lines += [f"left out: {name}: {reason}" for name, reason in failed.items()]
     return "\n".join(lines), data
 
 

@@ -182,6 +182,12 @@ def _check_multipliers(layer: LayerSpec, case: Case, design: Design) -> None:
             needed = sum(csd_digits([code])[0] > 2 for code in live)
         if case.adders:
             needed = 0
+        if layer.attributes.get(f"{prefix}kernel_form") == "lanes":
+            lanes = codes.T.reshape(-1, case.reuse_factor)
+            multiplies = (csd_digits(lanes.ravel()).reshape(lanes.shape) > 2).any(axis=1)
+            assert layer.attributes[f"{prefix}kernel_products"] == np.count_nonzero(lanes[multiplies])
+            assert layer.attributes[f"{prefix}kernel_multipliers"] == multiplies.sum()
+            continue
         assert layer.attributes[f"{prefix}kernel_products"] == needed
         assert layer.attributes[f"{prefix}kernel_multipliers"] == ceil(needed / case.reuse_factor)
     if case.positions_at_once is not None:

@@ -100,3 +100,21 @@ def test_what_cannot_be_done_is_refused_before_training(config: Budget, message:
     with pytest.raises(ConfigError, match=message):
         train()
     assert all(np.array_equal(old, new) for old, new in zip(before, functional.get_weights(), strict=True))
+
+
+@pytest.mark.keras
+def test_the_same_seed_gives_the_same_constants_and_a_record_of_the_choices() -> None:
+    weights = []
+    for _ in range(2):
+        model, data = dense_model("quantized_bits(14,1,alpha=1)"), ring_data(count=400)
+        functional = load_frameworks().keras.Model(model.inputs, model.layers[-2].output)
+        found = train_to_budget(
+            functional, Budget(max_dsp=0, max_lut=5000), InputSet((data.x,), "ring", real=True), data,
+            loss="sparse_categorical_crossentropy", epochs=2, steps=3, seed=5,
+        )  # fmt: skip
+        weights.append(functional.get_weights())
+    assert all(np.array_equal(first, second) for first, second in zip(*weights, strict=True))
+    limits = [choice["max_lut"] for choice in found.record["choices"]]
+    assert len(limits) == 3
+    assert limits == sorted(limits, reverse=True)
+    assert all(choice["lut"] <= choice["max_lut"] for choice in found.record["choices"])

@@ -1,6 +1,7 @@
 """Strategies and reuse factors chosen within limits."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,8 @@ def test_the_table_says_what_a_choice_saves_and_adds_up() -> None:
 
 
 def test_a_sparse_kernel_is_taken_where_it_needs_fewer_multipliers() -> None:
-    """Codes of 6 bits: many are shifts, which hls4ml's limit counts and a kernel does not."""
-    small = network(bits=6, sparsity=0.2)
+    """Codes of 8 bits: some are shifts, which hls4ml's limit counts and a kernel does not."""
+    small = network(bits=8, sparsity=0.0)
     limits = Limits(dsp=20)
     ours = choose_within(small, VITIS, limits, kernels=NAMES, fixed=WITHOUT_ADDERS)
     plain = choose_within(small, VITIS, limits)
@@ -309,3 +310,9 @@ def test_positions_scales_and_gates_join_the_choice(tmp_path: Path) -> None:
         if limits.dsp is None:
             assert chosen["along"].positions_at_once == 6
     assert {"scale", "gru"} <= {name for name, kernel in kernels if kernel is not None}
+    in_luts = replace(made.design.target, directives=("config_op mul -impl fabric",))
+    with_gates, without = (estimate_design(one, VITIS) for one in (made.design, replace(made.design, target=in_luts)))
+    assert (with_gates.dsp.high, without.dsp.high) == (9, 0)  # three products of data a unit
+    assert with_gates.fabric.lut is not None
+    assert without.fabric.lut is not None
+    assert without.fabric.lut.value > with_gates.fabric.lut.value

@@ -5,11 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.compression import at_losses, load_sets
+from benchmarks.compression import load_sets
+from benchmarks.compression_results import at_losses, no_loss
 
 
 def row(family: str, accuracy: float, lut: int | None, spread: float = 0.0) -> dict[str, Any]:
-    return {"method": f"{family} {lut}", "family": family, "accuracy": accuracy, "dsp": 0, "lut": lut, "spread": spread}
+    return {
+        "method": "dense" if family == "dense" else f"{family} {lut}",
+        "family": family,
+        "accuracy": accuracy,
+        "dsp": 0,
+        "lut": lut,
+        "spread": spread,
+    }
 
 
 def test_the_cheapest_of_each_family_within_the_loss_is_named() -> None:
@@ -31,6 +39,21 @@ def test_the_cheapest_of_each_family_within_the_loss_is_named() -> None:
 
 def test_no_ratio_without_two_to_compare() -> None:
     assert at_losses([row("dense", 0.9, 5), row("budget", 0.9, 4)])["0.0"]["ratio"] is None
+
+
+def test_no_loss_is_one_below_the_spread_of_the_better_dense_network() -> None:
+    def found(sparsity: float, accuracy: float) -> dict[str, Any]:
+        rows = [row("dense", 0.97, 900, spread=0.03), {**row("dense", 0.98, 900, spread=0.004), "method": "trained on"}]
+        pruned = {"method": "polynomial 0.7", "family": "pruned", "spread": 0.01, "lut": 5, "dsp": 0}
+        return no_loss([*rows, {**pruned, "accuracy": accuracy, "sparsity": sparsity}])["polynomial 0.7"]
+
+    assert found(0.7, 0.9765)["holds"]
+    assert not found(0.7, 0.975)["holds"]
+    assert not found(0.69, 0.99)["holds"]
+    words = (
+        "70.0 % of the weights removed, accuracy 97.65 % (spread 1.00), trained on 98.00 % (spread 0.40): -0.35 points"
+    )
+    assert words in found(0.7, 0.9765)["words"]
 
 
 @pytest.mark.shared

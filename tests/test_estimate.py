@@ -76,6 +76,8 @@ def test_yosys_multiplies_whatever_is_no_power_of_two() -> None:
     assert dsp(one([[3, 4, 31]], rules_for("yosys"), data=FixedPoint(8, 8))) == 2
     assert dsp(one([[3, 4, 7]], rules_for("yosys"), data=FixedPoint(5, 5))) == 0  # 5 x 4 bits give 8
     assert dsp(one([[3, 5, 10]], rules_for("yosys"), data=FixedPoint(6, 6))) == 1  # 6 x 3 give 8, 6 x 4 give 9, shared
+    unsigned = FixedPoint(6, 6, signed=False)  # by 3 in 8 bits, by 5 in 9; by -3 with a sign in 9
+    assert [dsp(one([[code]], rules_for("yosys"), data=unsigned)) for code in (3, 5, -3)] == [0, 1, 1]
 
 
 def test_an_unknown_tool_or_version_is_refused_with_the_choices() -> None:
@@ -185,6 +187,9 @@ def test_an_adder_graph_without_constants_needs_no_multiplier() -> None:
 def test_resource_unrolled_is_bounded() -> None:
     layer = one(np.full((8, 4), 45), strategy=Strategy.RESOURCE_UNROLLED, reuse_factor=4)
     assert dsp(layer) == {"low": 0, "high": 8}
+    pruned = np.full((8, 4), 45)
+    pruned[:4, 1] = pruned[4:, 2] = pruned[:3, 3] = 0  # two of eight lanes of four, and most of a third
+    assert dsp(one(pruned, strategy=Strategy.RESOURCE_UNROLLED, reuse_factor=4)) == {"low": 0, "high": 6}
     assert layer.extrapolated
     assert layer.notes
 

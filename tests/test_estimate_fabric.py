@@ -14,7 +14,7 @@ from fpgaprune.device import find_device
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.estimate.complexity import count_complexity
 from fpgaprune.estimate.fabric import load_model
-from fpgaprune.estimate.fabric.buffers import LineBuffers, fifo_bram, fifo_ff
+from fpgaprune.estimate.fabric.buffers import LineBuffers, fifo_bram, fifo_ff, packed_fifo
 from fpgaprune.estimate.fabric.constants import count_constants
 from fpgaprune.estimate.fabric.prices import (
     adder_price,
@@ -63,6 +63,16 @@ def test_fifos_of_vivado_hls_take_the_flip_flops_of_their_addresses():
     assert len(recorded) >= 80
     far = [(a, b, price, fifo_ff(a, b)) for a, b, price in recorded if abs(fifo_ff(a, b) - price) > 4]
     assert len(far) <= 0.12 * len(recorded), far
+
+
+def test_fifos_of_vitis_hls_hold_all_channels():
+    for operation, name in (("fifo_ff", "buffer_ff"), ("fifo_bram", "bram_18k")):
+        wide = [row for row in rows(operation) if row["tool"] == "vitis_hls" and int(row["size_b"]) >= 48]
+        assert len(wide) >= 10
+        for row in wide:
+            depth, bits, price = sizes(row)
+            found = getattr(packed_fifo(depth, bits, row["version"]), name)
+            assert found == pytest.approx(price, rel=0.06), row
 
 
 @pytest.mark.parametrize("resource", ["ff", "lut"])
@@ -186,6 +196,31 @@ def test_a_range_holds_its_value_and_absent_is_none():
         assert expected.low <= expected.value <= expected.high
     assert found.fabric.uram is None
     assert found.json()["total"]["uram"] is None
+
+
+@pytest.mark.parametrize("io_type", ["io_parallel", "io_stream"])
+@pytest.mark.parametrize("rules", [VIVADO, VITIS], ids=["vivado", "vitis"])
+def test_layers_and_what_lies_between_them_are_the_whole(io_type, rules):
+    codes = np.random.default_rng(3).integers(-100, 101, (16, 8))
+    layers = [source(16), dense("d", "in", codes), activation("a", "d", 8), dense("e", "a", codes[:8])]
+    found = estimate_design(design(*layers, io_type=io_type), rules)
+    for name in ("lut", "ff"):
+        parts = [value(getattr(layer.fabric, name)) for layer in found.layers]
+        between = value(getattr(found.between, name))
+        assert sum(parts) + between == pytest.approx(value(getattr(found.fabric, name)), abs=len(parts) + 1)
+        if io_type == "io_stream":  # two FIFOs of eight channels or one of all; the result has none
+            assert between >= 8
+    assert set(found.json()["between_layers"]) == {"lut", "ff", "bram_18k"}
+
+
+def test_multiplexers_of_vivado_hls_cost_what_those_of_the_last_layer_do():
+    ones = np.ones((64, 32))
+    reused = {"strategy": Strategy.RESOURCE, "reuse_factor": 16}
+    wide = design(source(64), dense("d", "in", ones, **reused))
+    narrow = design(source(64), dense("d", "in", ones, **reused), dense("e", "d", ones[:32, :1], **reused))
+    last = design(source(64), dense("d", "in", ones, **reused), dense("e", "d", ones[:32, :1], reuse_factor=1))
+    alone, before, without = (estimate_design(found, VIVADO).layers[1].fabric for found in (wide, narrow, last))
+    assert value(before.lut) < value(alone.lut) == value(without.lut)
 
 
 def test_a_layer_without_a_rule_leaves_the_total_open_and_says_so():

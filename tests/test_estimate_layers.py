@@ -53,6 +53,36 @@ def test_positions_in_parallel_have_a_product_each() -> None:
     assert dsp(stream) == 9
 
 
+@pytest.mark.parametrize(
+    ("own", "clock_ns", "interval"),
+    [
+        (False, 4.0, 6 + 1 + 3),  # a position a cycle
+        (True, 4.0, 6 * 3 + 3),  # the function takes one clock edge for the product and two for the window
+        (True, 50.0, 6 + 3),  # all in one cycle
+    ],
+)
+def test_a_window_in_a_function_takes_a_position_when_it_has_returned(
+    own: bool, clock_ns: float, interval: int
+) -> None:
+    """Six padded positions."""
+    layer = convolution(KERNEL, attributes={"window_function": True} if own else {})
+    found = alone(layer, VITIS, io_type="io_stream", clock_ns=clock_ns).fabric
+    assert found.ii is not None
+    assert found.ii.value == interval
+
+
+@pytest.mark.parametrize(("reuse_factor", "expected"), [(1, 120), (2, {"low": 60, "high": 120})])
+def test_einsum_multiplies_as_often_as_its_axes_say(reuse_factor: int, expected: object) -> None:
+    facts = {"attributes": {"products": 120}, "accumulator_precision": WIDE, "reuse_factor": reuse_factor}
+    layer = LayerSpec("e", LayerKind.MERGE, ("in", "in"), (40,), (30,), WIDE, WIDE, operation="einsum", **facts)
+    found = alone(layer)
+    assert (dsp(found), found.products) == (expected, 120)
+    assert found.extrapolated
+    assert found.fabric.lut is not None
+    # 90 additions of 16 bits: four products to each of 30 sums.
+    assert found.fabric.lut.value >= 90 * 16
+
+
 def test_a_limit_written_for_one_position_bounds_the_others() -> None:
     layer = alone(convolution(KERNEL, parallelization_factor=2, multiplier_limit=6, reuse_factor=2))
     assert dsp(layer) == {"low": 6, "high": 12}
@@ -168,9 +198,11 @@ def test_slopes_multiply() -> None:
     assert dsp(alone(act("leaky_relu", [4]))) == 0
     assert dsp(alone(act("prelu", [45, 4, 53, 0]))) == 2
     assert alone(act("prelu", [45, 4, 53, 0])).extrapolated
-    unknown = LayerSpec("act", LayerKind.ACTIVATION, ("in",), (4,), (4,), WIDE, WIDE, operation="selu")
+    selu = LayerSpec("act", LayerKind.ACTIVATION, ("in",), (4,), (4,), WIDE, WIDE, operation="selu")
+    assert dsp(alone(selu)) == 4  # each times 1.0507, 34429 of 32768
+    unknown = LayerSpec("act", LayerKind.ACTIVATION, ("in",), (4,), (4,), WIDE, WIDE, operation="gelu")
     assert dsp(alone(unknown)) is None
-    assert "selu" in alone(unknown).notes[0]
+    assert "gelu" in alone(unknown).notes[0]
 
 
 def test_merging_by_product_multiplies_data_by_data() -> None:

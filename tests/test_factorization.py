@@ -20,6 +20,8 @@ from fpgaprune.compress.factorization import (
     factorize,
     factorize_config_type,
 )
+from fpgaprune.compress.factorization.equivariant import kernel_orbits
+from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.quantization import fine_tune
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import estimate_design, rules_for
@@ -164,6 +166,36 @@ def test_turned_images_give_turned_maps_after_training_too(group: str, order: in
     for element in range(order):
         turned = predict(maps, np.ascontiguousarray(acted(x, element, order, fields=False)))[0]
         assert np.allclose(turned, acted(plain, element, order, fields=True), atol=1e-3)
+
+
+@pytest.mark.keras
+def test_tied_filters_go_through_files_few_bits_and_the_project(tmp_path: Path) -> None:
+    x, y = images(96)
+    np.savez(tmp_path / "d.npz", x=x, y=y)
+    network(quantized=False).save(tmp_path / "m.h5")
+
+    def run(verb: str, source: str, target: str, *words: str) -> None:
+        common = [str(tmp_path / source), "--data", str(tmp_path / "d.npz"), "-o", str(tmp_path / target)]
+        with pytest.raises(SystemExit) as ended:
+            main([verb, *common, *words])
+        assert not ended.value.code
+
+    run("factorize", "m.h5", "tied.keras", "--method", "equivariant", "--set", "group=p4m", "--epochs", "1")
+    run("quantize", "tied.keras", "q.h5", "--bits", "6")
+    run("prune", "q.h5", "b.h5", "--method", "budget", "--max-dsp", "0")
+    record = json.loads((tmp_path / "b.pruning.json").read_text())
+    project = generate(tmp_path / "b.h5", tmp_path / "p", data=tmp_path / "d.npz", run_verify=False)
+    assert estimate_design(project.design, rules_for("vitis_hls")).dsp.high == record["estimate"]["after"]["dsp"] == 0
+    quantized = generate(tmp_path / "q.h5", tmp_path / "p6", data=tmp_path / "d.npz", run_verify=False)
+    again = {kernel.layer: kernel for kernel in find_kernels(load_model(tmp_path / "q.h5").model)}
+    for name, turning in (("conv1", False), ("conv2", True)):
+        weight = quantized.design[name].weight
+        assert weight is not None
+        assert weight.precision.width == 6
+        kernel = again[name].quantized()
+        assert np.array_equal(weight.values.reshape(kernel.shape), kernel)
+        orbits = kernel_orbits(kernel.shape, 8, turning=turning)
+        assert (kernel.ravel()[orbits] == kernel.ravel()).all()  # still tied after rounding
 
 
 @pytest.mark.keras

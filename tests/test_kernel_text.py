@@ -15,6 +15,7 @@ from fpgaprune.generate.kernels.text import kernel_text
 GOLDEN = Path(__file__).parent / "golden" / "kernels"
 CODES = np.array([[0, 11, -8, 11], [43, 0, 6, -53], [0, 0, 0, 0], [-1, 45, 0, 27], [77, 11, 64, -11]])
 DEEP = np.where(np.eye(4, dtype=bool)[[0, 1, 2, 3, 0]], CODES, 0)  # one output per input, as depthwise kernels are
+LANES = np.array([[0, 11], [0, -8], [0, 53], [43, 0], [-53, 0], [6, 2]])  # in runs of three inputs
 
 KINDS = {
     "at_once": (CODES, 1, False),
@@ -24,12 +25,13 @@ KINDS = {
     "no_multiplier": (np.array([[0, 4], [-6, 1]]), 8, False),
     "empty": (np.zeros((2, 3), dtype=np.int64), 4, False),
     "adders": (CODES, 4, True),
+    "lanes": (LANES, 3, False),
 }
 
 
 def written(kind: str) -> str:
     codes, reuse_factor, in_order = KINDS[kind]
-    form = KernelForm.ADDERS if kind == "adders" else KernelForm.SLOTS
+    form = KernelForm(kind) if kind in {"adders", "lanes"} else KernelForm.SLOTS
     plan = plan_kernel(codes.astype(np.int64), reuse_factor, in_order=in_order, form=form)
     return kernel_text(plan, "sparse_2", f"Layer fc: {codes.shape[0]} inputs, {codes.shape[1]} outputs.", 6)
 

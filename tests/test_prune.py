@@ -1,6 +1,7 @@
 """`prune` from file to file: every method, the record, both formats, and the same DSPs in the generated project."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fpgaprune.config.settings import parse_settings
 from fpgaprune.csd import csd_digits
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.flow.compression import Epoch
+from fpgaprune.flow.compression import Epoch, estimate_model
 from fpgaprune.flow.constants import change_constants
 from fpgaprune.flow.dataset import likely_loss, read_dataset
 from fpgaprune.flow.generate import generate
@@ -94,6 +95,29 @@ def test_a_budget_is_met_by_the_written_model(
     assert max_dsp is None or result.after.dsp.high <= max_dsp
     assert result.after.fabric.lut is not None
     assert max_lut is None or 0.8 * max_lut < result.after.fabric.lut.value <= max_lut
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("model", ["plain", "quantized"])
+@pytest.mark.parametrize("config", [Budget(max_dsp=0, exclude=("second",)), CsdRounding(2, exclude=("second",))])
+def test_changed_constants_keep_zeros_and_excluded_layers_and_come_out_again(
+    config: Any, model: str, files: Path
+) -> None:
+    inputs = InputSet((ring_data().x,), "ring", real=True)
+    found = []
+    for _ in range(2):
+        loaded = load_model(files / f"{model}.h5").model
+        kernel, bias = loaded.get_layer("first").get_weights()
+        loaded.get_layer("first").set_weights([np.where(np.abs(kernel) < 0.2, 0, kernel), bias])
+        before = [array.copy() for array in loaded.get_weights()]
+        if isinstance(config, Budget):  # what the excluded layer needs is not to be had
+            inside = estimate_model(loaded, GenerateSettings(), inputs).layers
+            config = replace(config, max_dsp=next(e.dsp.high for e in inside if e.name == "second" and e.dsp))
+        found.append(change_constants(loaded, config, inputs).model.get_weights())
+        assert not found[-1][0][before[0] == 0].any()
+        assert (found[-1][0] != before[0]).any()
+        assert all(np.array_equal(a, b) for a, b in zip(found[-1][1:], before[1:], strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
 
 
 @pytest.mark.keras

@@ -1,6 +1,7 @@
 """Reading a generated project back from its text: small projects written here, no framework."""
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -301,6 +302,78 @@ def test_other_backends_are_refused(tmp_path: Path, backend: str) -> None:
     written = {**files(tcl=""), "hls4ml_config.yml": f"Backend: {backend}"}
     with pytest.raises(ProjectError, match=f"backend {backend}; fpgaprune reads those of Vivado, Vitis"):
         read_project(write(tmp_path, written))
+
+
+def test_a_folder_beside_the_project_is_refused_with_the_one_to_name(tmp_path: Path) -> None:
+    project = write(tmp_path / "work" / "net", files())
+    for wrong in (project / "firmware", project.parent, tmp_path):
+        with pytest.raises(ProjectError, match=f"{re.escape(str(project))} has one: name that"):
+            read_project(wrong)
+
+
+def test_weights_that_have_no_file_are_named(tmp_path: Path) -> None:
+    project = write(tmp_path, files())
+    for name in ("w2", "b2"):
+        (project / f"firmware/weights/{name}.h").unlink()
+    with pytest.raises(ProjectError, match=r"w2, b2.*has a file NAME.h or NAME.txt in firmware/weights"):
+        read_project(project)
+
+
+EINSUM = """
+struct config3 {
+    typedef ap_fixed<20,10> accum_t;
+    static const unsigned n_free0 = 2;
+    static const unsigned n_free1 = 3;
+    static const unsigned n_contract = 4;
+    static const unsigned n_inplace = 5;
+    static const unsigned strategy = nnet::latency;
+    static const unsigned reuse_factor = 2;
+    static const unsigned multiplier_limit = 60;
+};
+"""
+
+
+def test_einsum_multiplies_data_by_data(tmp_path: Path) -> None:
+    top = """
+void net(input_t x[40], input_t y[60], result_t layer3_out[30]) {
+    nnet::einsum<input_t, input_t, result_t, config3>(x, y, layer3_out); // e
+}
+"""
+    found = files(top=top)
+    found["firmware/parameters.h"] += EINSUM
+    layer = read_project(write(tmp_path, found))["e"]
+    assert (layer.kind, layer.operation, layer.attributes["products"]) == (LayerKind.MERGE, "einsum", 120)
+    assert (layer.input_shape, layer.output_shape, layer.reuse_factor) == ((40,), (30,), 2)
+
+
+def test_variables_of_scripts_may_have_any_name(tmp_path: Path) -> None:
+    script = """
+set fpga "xcu250-figd2104-2L-e"
+set period 4
+set_top net
+open_solution "solution1"
+set_part ${fpga}
+create_clock -period ${period}ns -name default
+"""
+    target = read_project(write(tmp_path, files(tcl="", build=script))).target
+    assert (target.backend, target.part, target.clock_ns) == ("Vivado", "xcu250-figd2104-2L-e", 4.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "directive", "backend"),
+    [
+        ("Vitis", "", "Vitis"),
+        ("Vivado", "", "Vivado"),
+        ("Vivado", "config_op mul -impl fabric\n", "Vitis"),
+        ("Vivado", "config_array_partition -maximum_size 4096\n", "Vivado"),
+    ],
+)
+def test_scripts_of_old_versions_call_vitis_hls_vivado(
+    tmp_path: Path, settings: str, directive: str, backend: str
+) -> None:
+    script = TCL.replace('"vitis"', '"vivado"') + directive
+    written = {**files(tcl=script), "hls4ml_config.yml": f"Backend: {settings}"}
+    assert read_project(write(tmp_path, written)).target.backend == backend
 
 
 def _numbers() -> st.SearchStrategy[str]:

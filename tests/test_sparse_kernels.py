@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fpgaprune.csd import csd_digits
-from fpgaprune.csim import build_simulation
+from fpgaprune.csim import build_simulation, build_simulation_with
 from fpgaprune.design import Design, Strategy
 from fpgaprune.design.differences import differences
 from fpgaprune.estimate import estimate_design, rules_for
@@ -25,6 +25,7 @@ from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseK
 from fpgaprune.read.project import read_project
 from fpgaprune.read.project.folder import ProjectFolder
 from fpgaprune.read.project.kernels import kernel_codes, read_kernel
+from fpgaprune.render.design import design_sheet
 from tests.generate_models import loaded
 
 CODES = arrays(np.int64, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=st.integers(-90, 90))
@@ -41,6 +42,12 @@ def test_a_plan_holds_every_product_once_and_no_multiplier_too_many(
     assert plan.multipliers == ceil(multiplied / reuse_factor)
     assert KernelCounts.of(codes).attributes(reuse_factor) == kernel_attributes(plan)
     assert plan.slots <= reuse_factor
+    whole = np.repeat(codes, reuse_factor, axis=0)
+    if reuse_factor > 1:
+        lanes = plan_kernel(whole, reuse_factor, form=KernelForm.LANES)
+        np.testing.assert_array_equal(kernel_codes(lanes), whole)
+        assert lanes.multipliers == int((csd_digits(codes) > 2).sum())  # every run has one weight over and over
+        assert KernelCounts.of(whole).attributes(reuse_factor, KernelForm.LANES) == kernel_attributes(lanes)
     adders = plan_kernel(codes, reuse_factor, form=KernelForm.ADDERS)
     np.testing.assert_array_equal(kernel_codes(adders), codes)
     assert adders.multipliers == 0
@@ -52,6 +59,8 @@ def test_a_plan_holds_every_product_once_and_no_multiplier_too_many(
 @pytest.mark.parametrize("reuse_factor", [1, 3])
 def test_the_text_is_read_back(tmp_path: Path, form: KernelForm, reuse_factor: int, *, in_order: bool) -> None:
     codes = np.random.default_rng(1).integers(-100, 100, (9, 7)) * (np.random.default_rng(2).random((9, 7)) > 0.5)
+    if form is KernelForm.LANES and (in_order or reuse_factor == 1):
+        return  # there is no such kernel
     plan = plan_kernel(codes, reuse_factor, in_order=in_order, form=form)
     (tmp_path / "firmware" / "kernels").mkdir(parents=True)
     text = kernel_text(plan, "sparse_2", "A layer.", 6)
@@ -59,6 +68,7 @@ def test_the_text_is_read_back(tmp_path: Path, form: KernelForm, reuse_factor: i
     found = read_kernel(ProjectFolder(tmp_path), "sparse_2", 6, reuse_factor)
     np.testing.assert_array_equal(kernel_codes(found), codes)
     assert (found.multipliers, found.multiplied) == (plan.multipliers, plan.multiplied)
+    assert kernel_attributes(found) == kernel_attributes(plan)
 
 
 def model(sparsity: float) -> Any:
@@ -137,6 +147,61 @@ def test_a_planted_product_fails_the_audit(tmp_path: Path) -> None:
     found = audit(folder)
     assert not found.agrees
     assert any("product" in one.what and one.layer == "single" for one in found.differences)
+
+
+def lanes_model() -> Any:
+    """A convolution of 8 inputs and a dense layer of 16, whose weights are zero in whole runs of four inputs."""
+    frameworks = load_frameworks()
+    q, layers = frameworks.qkeras, frameworks.keras.layers
+    frameworks.keras.backend.clear_session()
+    both = dict.fromkeys(("kernel_quantizer", "bias_quantizer"), "quantized_bits(16,0,alpha=1)")
+    made = frameworks.keras.Sequential([
+        layers.Input((3, 3, 2), name="x"),
+        q.QActivation("quantized_bits(9,3,alpha=1)", name="taken"),
+        q.QConv2D(4, 2, **both, name="window"),
+        q.QActivation("quantized_relu(8,3)", name="r"),
+        layers.Flatten(name="line"),
+        q.QDense(6, **both, name="fc"),
+    ])  # fmt: skip
+    rng = np.random.default_rng(5)
+    for name in ("window", "fc"):
+        kernel, bias = (rng.uniform(-1, 1, weight.shape) for weight in made.get_layer(name).weights)
+        rows, outputs = kernel.size // kernel.shape[-1], kernel.shape[-1]
+        kept = np.repeat(rng.random((rows // 4, outputs)) < 0.5, 4, axis=0).reshape(kernel.shape)
+        made.get_layer(name).set_weights([kernel * kept, bias])
+    return made
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize(("backend", "io_type"), [("Vitis", "io_parallel"), ("Vivado", "io_stream")])
+def test_weights_that_are_zero_in_lanes_come_from_tables(tmp_path: Path, backend: str, io_type: str) -> None:
+    keras_model = lanes_model()
+    design = generated(tmp_path / "ours", keras_model, SparseKernels.AUTO, backend, 4, io_type)
+    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, 4, io_type)
+    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 18))]
+    outputs = [build_simulation_with(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*outputs)
+    written = read_project(tmp_path / "ours")
+    assert differences(design, written) == ()
+    assert audit(tmp_path / "ours").agrees
+    estimated = {layer.name: layer for layer in estimate_design(written, rules_for("vitis_hls")).layers}
+    for name in ("window", "fc"):
+        weight = written[name].weight
+        assert weight is not None
+        lanes = weight.codes.reshape(-1, weight.codes.shape[-1]).T.reshape(-1, 4)
+        assert written[name].attributes["kernel_form"] == "lanes"
+        assert written[name].attributes["kernel_multipliers"] == int(lanes.any(axis=1).sum())
+        assert estimated[name].multipliers is not None
+        assert estimated[name].multipliers.high == int(lanes.any(axis=1).sum())
+    (told,) = [line for line in design_sheet(written).footnotes if line.startswith("sparse kernels")]
+    assert "fc has" in told
+    assert "weights in tables" in told
+    header = next(path for path in (tmp_path / "ours/firmware/kernels").iterdir() if "Layer fc" in path.read_text())
+    text = header.read_text()
+    table = text.split("w[slots] = {", 1)[1].split("}", 1)[0]
+    header.write_text(text.replace(table, f"1{table}", 1))
+    assert any(one.layer == "fc" and "product" in one.what for one in audit(tmp_path / "ours").differences)
 
 
 def image_model() -> Any:

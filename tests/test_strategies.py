@@ -1,6 +1,8 @@
 """Strategies and reuse factors that hls4ml would move, drop or build wrongly are refused, with what would work."""
 
+import re
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, DependencyError
+from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.flow.estimation import estimate_source
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.frameworks import load_frameworks
@@ -54,6 +57,22 @@ def test_strategies_that_would_be_dropped_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'cv' cannot have strategy resource_unrolled: .* fall back to resource"):
         made(convolution, tmp_path, **unrolled)
     assert made(dense, tmp_path, **unrolled)["fc"].strategy is Strategy.RESOURCE_UNROLLED
+
+
+@pytest.mark.parametrize("reuse_factor", [4, 16])
+def test_unrolled_multipliers_are_those_hls4ml_allows(tmp_path: Path, reuse_factor: int) -> None:
+    """A layer of 8 inputs: lanes of half an output, and of two outputs."""
+    network = model(load_frameworks().keras.layers.Dense(6, name="fc"), shape=(8,))
+    kernel, bias = network.get_layer("fc").get_weights()
+    kernel[:4, 1] = kernel[:, 2:4] = kernel[1:, 5] = 0
+    network.get_layer("fc").set_weights([kernel, bias])
+    design = made(network, tmp_path, strategy=Strategy.RESOURCE_UNROLLED, reuse_factor=reuse_factor)
+    text = (tmp_path / "p/firmware/nnet_utils/nnet_code_gen.h").read_text()
+    (limit,) = re.findall(r"instances=mul limit=(\d+)", text)
+    products = text.count("weight_t>::product(data[")
+    assert products == np.count_nonzero(kernel)
+    found = estimate_design(design, rules_for("vitis_hls")).layers[-1].multipliers
+    assert found == Bound(ceil(products / reuse_factor), min(products, int(limit)))
 
 
 def test_distributed_arithmetic_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

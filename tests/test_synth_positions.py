@@ -1,6 +1,7 @@
 """One position's hardware, held to all positions together."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,7 +138,9 @@ def test_streams_are_one_positions_hardware_shared_or_not(tmp_path: Path) -> Non
 
 @pytest.mark.keras
 @pytest.mark.slow
-def test_convolutions_take_turns_on_copies_and_on_kernels_of_ours(tmp_path: Path) -> None:
+def test_convolutions_take_turns_on_copies_and_on_kernels_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project = tmp_path / "p"
     layers = {
         "c1": LayerSettings(parallelization_factor=3),
@@ -160,3 +163,28 @@ def test_convolutions_take_turns_on_copies_and_on_kernels_of_ours(tmp_path: Path
     (port,) = whole.inputs
     data = np.random.default_rng(0).integers(*type_range(port.width, port.signed), (100, port.size), endpoint=True)
     assert np.array_equal(modules["c2"].evaluate(data), evaluate(whole, data))
+
+    # A large one is followed for one position only.
+    monkeypatch.setattr("fpgaprune.synth.open.front.project._MOST_PRODUCTS", job.design["c1"].weight_count)
+    large, reasons = build_modules(job, front_end(project, job.design, tmp_path / "netlists"))
+    assert not reasons
+    assert large["c1"].windows is not None
+    assert (large["c1"].copies, large["c1"].multipliers) == (3, modules["c1"].multipliers)
+    assert np.array_equal(large["c1"].evaluate(data), modules["c1"].evaluate(data))
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+def test_time_steps_that_follow_one_another_have_a_reason_and_no_number(tmp_path: Path) -> None:
+    def steps(keras: Any, _: Any) -> Any:
+        x = start = keras.Input((3, 2), name="x")
+        return keras.Model(start, keras.layers.Dense(1, name="last")(keras.layers.LSTM(2, name="memory")(x)))
+
+    project = tmp_path / "p"
+    generate_loaded(generate_models.loaded(generate_models.built(steps)), project, GenerateSettings(), run_verify=False)
+    job = open_job(project, OpenSettings("vitis_hls"))
+    (tmp_path / "netlists").mkdir()
+    modules, reasons = build_modules(job, front_end(project, job.design, tmp_path / "netlists"))
+    assert "last" in modules
+    assert list(reasons) == ["memory"]
+    assert "its 3 time steps follow one another" in reasons["memory"]

@@ -87,8 +87,9 @@ def run(
 
     budget chooses for every weight whether to keep it, make it equal to another on the same input, round it to fewer
     signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs; with --epochs
-    it gets there in steps, and trains the weights within their digits. csd_rounding trains nothing; the other methods
-    train on the data. The model is written as an ordinary file, its record beside it as NAME.pruning.json.
+    the budget closes while the network trains, and weights train within their digits. csd_rounding trains nothing; the
+    other methods train on the data. The model is written as an ordinary file, its record beside it as
+    NAME.pruning.json.
     """
     given: dict[str, Any] = {
         "target_sparsity": target_sparsity,

@@ -41,6 +41,10 @@ class LayerKind(StrEnum):
     OTHER = "other"
 
 
+# Merges that multiply and sum, where others combine element by element.
+CONTRACTIONS = frozenset({"dot", "einsum"})
+
+
 class Strategy(StrEnum):
     """hls4ml's implementation of a matrix product."""
 
@@ -146,9 +150,10 @@ class LayerSpec:
     `hard_tanh`, `softplus`, `softsign`, `binary_tanh`, `ternary_tanh`, `linear` (a change of type), and
     `normalize_binary_tanh`, `normalize_ternary_tanh` (comparisons with constants, no multiplication);
     SOFTMAX: `stable`, `latency`, `legacy`, `argmax`; MERGE: `add`, `subtract`, `multiply`, `average`, `maximum`,
-    `minimum`, `dot` (input_size products of data by data, summed); POOLING, GLOBAL_POOLING: `max`, `average`;
-    CONV1D, CONV2D: `pointwise` or None; UPSAMPLING: `nearest`, `bilinear`; RESHAPE: `transpose`, `clone`, `repack`,
-    `broadcast`, `cropping`; OTHER: the name of hls4ml's function. None where the kind says all.
+    `minimum`, `dot` (input_size products of data by data, summed), `einsum` (attribute `products` of them); POOLING,
+    GLOBAL_POOLING: `max`, `average`; CONV1D, CONV2D: `pointwise` or None; UPSAMPLING: `nearest`, `bilinear`; RESHAPE:
+    `transpose`, `clone`, `repack`, `broadcast`, `cropping`; OTHER: the name of hls4ml's function. None where the kind
+    says all.
 
     `parameters`, by kind: "weight" and "bias" for dense, convolution and batch normalization (there the scale);
     recurrent layers add "recurrent_weight" and "recurrent_bias", bidirectional ones also the four with the prefix
@@ -175,14 +180,17 @@ class LayerSpec:
     them share); softmax: `slices` of `slice_size` values each, `inner` values apart where that is not 1,
     `exp_scale`, and the types that address its tables, `inp_norm_precision` (distance to the maximum) and
     `inv_inp_precision` (sum); average pooling: `count_pad` where padding is counted; concatenate: `axis`; transpose:
-    `permutation`; depthwise convolution: `depth_multiplier`; any layer with weights: `store_weights_in_bram` where it
-    is true.
+    `permutation`; depthwise convolution: `depth_multiplier`; convolution in a stream by hls4ml 1.0 or later:
+    `window_function` (true: window and product are a function of their own, which keeps the window between calls);
+    any layer with weights: `store_weights_in_bram` where it is true.
 
     A layer with a sparse kernel of our own: `sparse_kernel` (true), and per position `kernel_multipliers`,
     `kernel_products` (that need one), `kernel_shifts` (that need none), `kernel_bits` ("12x7 3x8": twelve multipliers
-    with constants of at most 7 bits, three of 8); a recurrent layer has the same of its other matrices with the
-    prefixes `recurrent_`, `backward_` and `backward_recurrent_`. The strategy of such a layer is latency, whose
-    layout its weights have; a batch normalization has none.
+    with constants of at most 7 bits, three of 8), and at a reuse factor above 1 `kernel_writes` (outputs that each
+    multiplier adds to, summed), or `kernel_form` ("lanes") and `kernel_selectors` (inputs chosen at a time); a
+    recurrent layer has the same of its other matrices with the prefixes `recurrent_`, `backward_` and
+    `backward_recurrent_`. The strategy of such a layer is latency, whose layout its weights have; a batch normalization
+    has none.
 
     With distributed arithmetic in io_parallel, and for dense layers always, the project holds an adder graph instead
     of weights: `parameters` is empty, and reuse factor, multiplier limit and claimed zeros are None.

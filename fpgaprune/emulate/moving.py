@@ -18,6 +18,8 @@ def merge(layer: LayerSpec, inputs: Sequence[Codes]) -> Codes:
     target = output_type(layer)
     if layer.operation == "dot":
         return _dot(layer, inputs[0], inputs[1])
+    if layer.operation == "einsum":
+        raise refusal(layer, "the operation 'einsum' is not known")
     a, b = (_repeated(one, prod(layer.output_shape)) for one in inputs)
     match layer.operation:
         case "maximum" | "minimum":

@@ -57,13 +57,20 @@ class Context:
 
     def input_type(self, layer: LayerSpec, index: int = 0) -> FixedPoint | None:
         """Type of the data at one input, as the tool multiplies it; None where it is not known."""
-        if index == 0 and layer.input_precision is not None:
-            found: FixedPoint | None = layer.input_precision
-        else:
-            found = self.design[layer.inputs[index]].output_precision if index < len(layer.inputs) else None
-        if found is None or found.signed or not self.rules.signed_operands:
+        found = self._declared_type(layer, index)
+        if found is None or not self.adds_sign(layer, index):
             return found
         return replace(found, width=found.width + 1, integer=found.integer + 1, signed=True)
+
+    def adds_sign(self, layer: LayerSpec, index: int = 0) -> bool:
+        """Whether `input_type` has a sign that the declared type has not."""
+        found = self._declared_type(layer, index)
+        return found is not None and not found.signed and self.rules.signed_operands
+
+    def _declared_type(self, layer: LayerSpec, index: int) -> FixedPoint | None:
+        if index == 0 and layer.input_precision is not None:
+            return layer.input_precision
+        return self.design[layer.inputs[index]].output_precision if index < len(layer.inputs) else None
 
     def count(self, codes: NDArray[np.int64]) -> Products:
         """The multiplications by the constants `codes` (inputs, outputs), by the tool's rules."""

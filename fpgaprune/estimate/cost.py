@@ -36,12 +36,17 @@ def exactly(multipliers: int, price: int) -> Cost:
     return Cost(Bound.exactly(multipliers), Bound.exactly(multipliers * price))
 
 
-def constant_cost(products: Products, data_width: int, pricing: Pricing, limit: int | None = None) -> Cost:
-    """Cost of multiplying data of `data_width` bits by constants, with at most `limit` multipliers to do it."""
+def constant_cost(
+    products: Products, data_width: int, pricing: Pricing, limit: int | None = None, *, sign_added: bool = False
+) -> Cost:
+    """Cost of multiplying data of `data_width` bits by constants, with at most `limit` multipliers to do it.
+
+    `sign_added`: one of the bits is a sign that the data do not have themselves.
+    """
     low: Counter[int] = Counter()
     high: Counter[int] = Counter()
     for positive, bits, count in products.groups():
-        fewest, most = pricing.constant(data_width, bits, positive=positive)
+        fewest, most = pricing.constant(data_width, bits, positive=positive, sign_added=sign_added)
         low[fewest] += count
         high[most] += count
     total = products.count if limit is None else min(products.count, max(limit, 1))

@@ -4,14 +4,17 @@ from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fpgaprune.design import Encoding, LayerSpec
+from fpgaprune.design import CONTRACTIONS, Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.matrix import written_kernel
+from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 
 _SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
+_SELU = 1.0507009873554805  # the slope of its positive branch, arXiv 1706.02515, section 2
 _FREE = frozenset({
     "linear", "relu", "relu1", "relu6", "relu_max", "thresholded_relu",
     "sigmoid", "tanh", "softplus", "softsign",
@@ -44,7 +47,8 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     live = context.liveness.live_elements(layer, scale.size * copies)
     counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
-    cost = constant_cost(counted, data.width, context.pricing, None if context.unrolls else limit)
+    limited = None if context.unrolls else limit
+    cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
     return Finding(cost, products, first)
 
 
@@ -82,12 +86,11 @@ def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
     operation = layer.operation or "linear"
     if operation in _FREE:
         return Finding(NOTHING, products=0, first_order=0)
-    slope = layer.parameters.get(_SLOPE.get(operation, ""))
     data = context.input_type(layer)
-    if slope is None or data is None:
+    codes = None if data is None else _factors(layer, data, streams=context.streams)
+    if codes is None or data is None:
         return Finding(None, notes=(f"not estimated: no rule for the activation {operation!r}",))
     elements = layer.input_shape[-1] if context.streams and layer.input_shape else max(1, prod(layer.input_shape))
-    codes = slope.codes.reshape(-1, 1)
     copies = max(1, elements // codes.size)
     table = layer.tables.get("table")
     width = table.precision.width if operation == "elu" and table is not None else data.width
@@ -97,16 +100,28 @@ def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
     return Finding(cost, int(np.count_nonzero(codes)) * copies, notes=(note,), extrapolated=True)
 
 
+def _factors(layer: LayerSpec, data: FixedPoint, *, streams: bool) -> NDArray[np.int64] | None:
+    """The constants (n, 1) that an activation multiplies its elements by; None where no rule is known."""
+    if layer.operation == "selu":
+        # hls4ml 1.3, nnet_activation.h: an ap_ufixed<16, 1>; nnet_activation_stream.h: of the type of the data.
+        factor = data if streams else FixedPoint(16, 1, signed=False)
+        return factor.codes([_SELU]).reshape(-1, 1)
+    slope = layer.parameters.get(_SLOPE.get(layer.operation or "", ""))
+    return None if slope is None else slope.codes.reshape(-1, 1)
+
+
 def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
     """Products of data by data; sums, averages and comparisons are free."""
-    if layer.operation not in {"multiply", "dot"}:
+    contracts = layer.operation in CONTRACTIONS
+    if layer.operation != "multiply" and not contracts:
         return Finding(NOTHING, products=0, first_order=0)
     one, other = context.input_type(layer, 0), context.input_type(layer, 1)
     if one is None or other is None:
         return Finding(None, notes=("not estimated: the types of its inputs are not known",))
-    shape = layer.input_shape if layer.operation == "dot" else layer.output_shape
+    shape = layer.input_shape if contracts else layer.output_shape
     products = shape[-1] if context.streams and shape else prod(shape)
-    reuse_factor = context.reuse_factor(layer) if layer.operation == "dot" else 1
+    products = int(layer.attributes.get("products", products))
+    reuse_factor = context.reuse_factor(layer) if contracts else 1
     price = context.pricing.dsp(one.width, other.width)
     cost = exactly(ceil(products / reuse_factor), price)
     note = f"extrapolated: no report has the merge {layer.operation!r}"

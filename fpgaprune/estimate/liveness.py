@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.design import Design, LayerKind, LayerSpec
+from fpgaprune.design import CONTRACTIONS, Design, LayerKind, LayerSpec
 
 Mask = NDArray[np.bool_]
 
@@ -115,7 +115,7 @@ def _moving_outputs(layer: LayerSpec, inputs: list[Mask], codes: NDArray[np.int6
             return None if scale is None else inputs[0] & scale
         case LayerKind.CONCATENATE:
             return np.concatenate(inputs) if len(layer.output_shape) == 1 else None
-        case LayerKind.MERGE if layer.operation != "dot" and len({mask.size for mask in inputs}) == 1:
+        case LayerKind.MERGE if layer.operation not in CONTRACTIONS and len({mask.size for mask in inputs}) == 1:
             either: Mask = np.logical_or.reduce(inputs)
             return either
         case _:
@@ -152,7 +152,7 @@ def _read_inputs(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, 
             return None if scale is None else read & scale
         case LayerKind.CONCATENATE if len(layer.output_shape) == 1 and offset + size <= read.size:
             return read[offset : offset + size]
-        case LayerKind.MERGE if layer.operation != "dot" and read.size == size:
+        case LayerKind.MERGE if layer.operation not in CONTRACTIONS and read.size == size:
             return read
         case _:
             return read if _passes(layer, _ARITHMETIC | _LOOKUPS) and read.size == size else None

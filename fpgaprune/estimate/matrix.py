@@ -38,6 +38,7 @@ class Matrix:
     patches: tuple[tuple[int, NDArray[np.bool_]], ...] = ()  # copies by which of their inputs are padding, where known
     constant: bool = True  # whether synthesis sees the values
     kernel: str | None = None  # of a sparse kernel: its multipliers by the width of their constants
+    sign_added: bool = False  # whether the data have no sign but the one that the tool adds
 
     @property
     def lanes(self) -> int:
@@ -80,6 +81,8 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
 def _spanning_narrower(finding: Finding, layer: LayerSpec, matrix: Matrix, context: Context) -> Finding:
     """The bounds that hold data one bit narrower too, where their sign may be known and the bit decides."""
     width = matrix.data.width
+    if context.unrolls:  # goes by the declared types
+        return finding
     if finding.cost is None or not matrix.data.signed or width < 2 or not context.never_negative(layer):
         return finding
     price = context.pricing.dsp
@@ -111,7 +114,8 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     patches = padding_patches(layer, codes.shape[0]) if copies == layer.positions > 1 else ()
     bits = layer.attributes.get("kernel_bits")
     kernel = str(bits) if layer.attributes.get("sparse_kernel") else None
-    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel)
+    sign_added = context.adds_sign(layer)
+    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel, sign_added)
 
 
 def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
@@ -147,7 +151,7 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
     limited = matrix.limit if matrix.strategy is Strategy.LATENCY else None
     if context.unrolls:
         limited = None
-    cost = constant_cost(products, matrix.data.width, context.pricing, limited)
+    cost = constant_cost(products, matrix.data.width, context.pricing, limited, sign_added=matrix.sign_added)
     if matrix.copies > 1 and limited is not None:
         # The generated code states the limit of one position for all of them: the tool obeys it or gives up on it.
         cost = cost.spanning(constant_cost(products, matrix.data.width, context.pricing, limited * matrix.copies))
@@ -197,10 +201,20 @@ def _fused(matrix: Matrix, cost: Cost, note: str, context: Context) -> Finding:
 
 
 def _unrolled(matrix: Matrix, context: Context) -> Finding:
-    """A lane keeps its multiplier unless all its constants are zero; no report shows how many end in DSPs."""
-    most = _lanes_cost(matrix, context)
-    used = ceil(int(np.count_nonzero(matrix.codes)) / matrix.reuse_factor) * matrix.copies
-    cost = Cost(Bound(min(used, most.multipliers.high), most.multipliers.high), Bound(0, most.dsp.high))
+    """Between what the reuse factor demands and the limit hls4ml writes; no report shows how many end in DSPs.
+
+    The text has a product for each constant that is not zero. Its limit is that of all constants / min(reuse factor,
+    inputs) less the lanes of `reuse_factor` constants, output by output, that are all zero (unrolled_codegen.py of
+    hls4ml 1.3.0).
+    """
+    inputs, turns = matrix.codes.shape[0], matrix.reuse_factor
+    flat = matrix.codes.T.ravel()
+    lanes = np.pad(flat, (0, -flat.size % turns)).reshape(-1, turns)
+    products = int(np.count_nonzero(flat))
+    limit = ceil(flat.size / min(inputs, turns)) - int((~lanes.any(axis=1)).sum())
+    multipliers = Bound(ceil(products / turns) * matrix.copies, min(products, limit) * matrix.copies)
+    price = context.pricing.dsp(matrix.data.width, matrix.weight.precision.width)
+    cost = Cost(multipliers, Bound(0, multipliers.high * price))
     note = "bounded: no report of resource_unrolled at a reuse factor above 1 was seen"
     return Finding(cost, notes=(note,), extrapolated=True)
 

@@ -68,7 +68,7 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
     context = build_estimate_context(design, rules, device)
     doubtful = rules.extrapolated or device.dsp_block.unconfirmed
     layers = tuple(estimate_layer(layer, context, doubtful=doubtful) for layer in design)
-    by_layer, whole = ({}, Fabric()) if context.unrolls else estimate_fabric(design, context, device)
+    by_layer, between, whole = ({}, Fabric(), Fabric()) if context.unrolls else estimate_fabric(design, context, device)
     layers = tuple(replace(layer, fabric=by_layer.get(layer.name, Fabric())) for layer in layers)
     notes = (*notes, *_capacity(layers, device))
     return Estimate(
@@ -82,6 +82,7 @@ def estimate_design(design: Design, rules: MappingRules, device: Device | None =
         layers=layers,
         notes=notes,
         fabric=whole,
+        between=between,
         available=device.available,
     )
 

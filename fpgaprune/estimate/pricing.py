@@ -59,11 +59,17 @@ class Pricing:
             return tile(wide, narrow)
         return min(tile(wide, narrow), tile(narrow, wide))
 
-    def constant(self, data_width: int, bits: int, *, positive: bool) -> tuple[int, int]:
-        """Fewest and most DSP blocks of data times a constant of `bits` bits (a positive one without its sign)."""
+    def constant(self, data_width: int, bits: int, *, positive: bool, sign_added: bool = False) -> tuple[int, int]:
+        """Fewest and most DSP blocks of data times a constant of `bits` bits (a positive one without its sign).
+
+        `sign_added`: the data have no sign of their own, and one bit of `data_width` is the one they are given.
+        """
         signed = bits + int(positive)
         if not self.rules.unsigned_positive:
             price = self.dsp(data_width, signed)
+            # Yosys' wreduce makes products without any sign unsigned: their result is one bit shorter.
+            if positive and sign_added and data_width + signed <= self.rules.min_product:
+                price = 0
             return price, price
         combinational = self.dsp(data_width, bits)
         pipelined = self.dsp(data_width, signed, pipelined=True)

@@ -80,17 +80,21 @@ class BitSearch:
         self._table: CostTable | None = None
 
     def within(self, limits: BitLimits) -> bool:
-        """Narrow until the limits hold; False where they cannot."""
+        """Narrow until the limits hold; False where they cannot: then the nearest that was met stays chosen."""
         self._limits = limits
+        nearest = self._now
         while not self._is_within():
             move = self._best_move()
             if move is None:
+                self._now = nearest
                 return False
             found = self._measured({**self._now.bits, **move})
             if self._falls_below(found.score):
                 self._rejected.append(move)
                 continue
             self._now, self._moves = found, self._moves + 1
+            if self._gap(total_costs(found.estimate)) < self._gap(total_costs(nearest.estimate)):
+                nearest = found
             self._tell("narrowing", self._moves, None, f"{_words(move)}: {self._told(found)}")
         self._widen()
         return True

@@ -15,7 +15,12 @@ from fpgaprune.generate.project import convert_network
 from fpgaprune.generate.settings import GenerateSettings, SparseKernels
 from fpgaprune.results import DesignChoice, Limits
 
-_ASKED = {None: SparseKernels.NEVER, KernelForm.SLOTS: SparseKernels.ALWAYS, KernelForm.ADDERS: SparseKernels.ADDERS}
+_ASKED = {
+    None: SparseKernels.NEVER,
+    KernelForm.SLOTS: SparseKernels.ALWAYS,
+    KernelForm.LANES: SparseKernels.ALWAYS,
+    KernelForm.ADDERS: SparseKernels.ADDERS,
+}
 _ALLOWED: dict[SparseKernels, frozenset[KernelForm | None]] = {
     SparseKernels.NEVER: frozenset({None}),
     SparseKernels.ALWAYS: frozenset({KernelForm.SLOTS}),

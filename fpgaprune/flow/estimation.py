@@ -129,7 +129,12 @@ def compare_project(
 
 
 def _as_run(design: Design, report: SynthesisReport) -> tuple[Design, tuple[str, ...]]:
-    """The design with the settings of operators its report was made with, and what is to be said of them."""
+    """The design as its report was made: settings of operators, with what is to be said of them, and the clock.
+
+    The clock counts only where the project states none.
+    """
+    if design.target.clock_ns is None and report.clock_ns is not None:
+        design = replace(design, target=replace(design.target, clock_ns=report.clock_ns))
     asked = implementation_asked(design.target.directives)
     used = implementation_asked(report.directives)
     if not report.directives or used == asked:

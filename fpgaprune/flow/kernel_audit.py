@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fpgaprune.design import Design
 from fpgaprune.estimate.kernels import (
+    KernelForm,
     KernelNeeds,
     KernelPlan,
     KernelProduct,
@@ -13,6 +14,7 @@ from fpgaprune.estimate.kernels import (
     kernel_needs,
     kernel_prefixes,
     kernel_reuse_factor,
+    plan_kernel,
 )
 from fpgaprune.read.project.folder import ProjectFolder
 from fpgaprune.read.project.kernels import read_kernel
@@ -49,6 +51,8 @@ def _differences(layer: str, matrix: str, needs: KernelNeeds, plan: KernelPlan) 
     if pairs != len(expected):
         yield AuditDifference(_LOOKS, layer, matrix, "number of products", str(len(expected)), str(pairs))
     multipliers = ceil(plan.multiplied / plan.reuse_factor)
+    if plan.form is KernelForm.LANES:
+        multipliers = plan_kernel(needs, plan.reuse_factor, form=plan.form).multipliers
     if plan.multipliers != multipliers:
         yield AuditDifference(_LOOKS, layer, matrix, "multipliers", str(multipliers), str(plan.multipliers))
 

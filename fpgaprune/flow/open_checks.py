@@ -28,7 +28,7 @@ def check_simulation(job: OpenJob, modules: Mapping[str, LayerModule]) -> str:
     shown = _Shown(job.design, simulation, given.arrays)
     for name, module in modules.items():
         layer = job.design[name]
-        if module.netlist is None:
+        if module.windows is not None or module.netlist is None:
             data, outputs = shown.of_layer(layer.inputs[0]), [layer.name]
         else:
             data = np.concatenate([shown.of_array(port.name) for port in module.netlist.inputs], axis=1)

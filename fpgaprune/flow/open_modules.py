@@ -1,5 +1,6 @@
 """The Verilog modules of a project: which netlist, or which part of it, is the hardware of a layer."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Final
@@ -15,10 +16,11 @@ from fpgaprune.synth.open.layers import (
     module_name,
     module_of_netlist,
     module_of_position,
+    module_of_window,
 )
 from fpgaprune.synth.open.netlist import Netlist
 from fpgaprune.synth.open.network import Element, elements, remove_dead
-from fpgaprune.synth.open.positions import OnePosition, one_packet, one_position
+from fpgaprune.synth.open.positions import OnePosition, one_packet, one_position, windows
 from fpgaprune.synth.open.storage import Network
 from fpgaprune.synth.open.yosys import Depth
 
@@ -55,6 +57,8 @@ def _module(job: OpenJob, layer: LayerSpec, whole: Netlist, pruned: tuple[Netlis
     if job.context.reuse_factor(layer) > 1 and shared is not None and shared.high < needed:
         message = f"{layer.kind.value} at reuse factor {layer.reuse_factor}: {ONLY}"
         raise UnsupportedError(message)
+    if _is_window(layer, whole):
+        return module_of_window(whole, top, pricing, windows(layer), layer.parallelization_factor)
     # What one position drops because nobody reads it there, another may need: positions are cut from all of it.
     turns = _turns(job, layer, whole)
     if turns is not None:
@@ -87,15 +91,21 @@ def _packets(layer: LayerSpec) -> int:
     return max(prod(shape[:-1]) for shape in (layer.input_shape, layer.output_shape))
 
 
+def _is_window(layer: LayerSpec, netlist: Netlist) -> bool:
+    """Whether the netlist is one position of the layer instead of all."""
+    return layer.kind in _CONVOLUTIONS and netlist.n_outputs != layer.output_size
+
+
 def _pruned(job: OpenJob, network: Network) -> dict[str, tuple[Netlist, frozenset[int]]]:
     """The netlists without what synthesis of the whole network removes, with the outputs nobody reads."""
-    found = remove_dead(network.netlists, network.results, _read_elsewhere(job, network))
+    wholes = tuple(netlist for netlist in network.netlists if not _is_window(job.design[netlist.name], netlist))
+    found = remove_dead(wholes, network.results, _read_elsewhere(job, wholes))
     return {netlist.name: (netlist, unread) for netlist, unread in found}
 
 
-def _read_elsewhere(job: OpenJob, network: Network) -> set[Element]:
+def _read_elsewhere(job: OpenJob, wholes: Sequence[Netlist]) -> set[Element]:
     """What layers without a netlist read of those with one: what the estimate thinks they read, else all of it."""
-    ports = {netlist.name: netlist.output_ports for netlist in network.netlists}
+    ports = {netlist.name: netlist.output_ports for netlist in wholes}
     found: set[Element] = set()
     for layer in job.design:
         if layer.name in ports or layer.kind in NO_CODE:

@@ -68,9 +68,11 @@ def synthesize_open(
     network = _network(job, front_end, watch)
     modules, reasons = build_modules(job, network)
     target, pricing = target_of(job.device), job.context.pricing
+    # The longest first, so that it is not the last one running.
+    ordered = sorted(modules.values(), key=lambda module: -len(module.text))
     steps = tuple(
-        _layer_step(job, job.design[name], yosys, texts_of(module, pricing, target, settings.depth))
-        for name, module in modules.items()
+        _layer_step(job, job.design[module.name], yosys, texts_of(module, pricing, target, settings.depth))
+        for module in ordered
         if module.module.outputs
     )
     checking = _check_steps(job, modules) if modules else ()

@@ -26,7 +26,7 @@ class SparseKernels(StrEnum):
     """Whether layers get kernels that hold only the products their weights need."""
 
     NEVER = "never"
-    AUTO = "auto"  # where they need fewer multipliers than hls4ml's by the model
+    AUTO = "auto"  # where they take less of the device than hls4ml's by the model, DSPs and LUTs together
     ALWAYS = "always"
     ADDERS = "adders"  # as always, and every product a sum of shifts: no multiplier at all
 

@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.design import CONTRACTIONS, LayerKind, LayerSpec
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint, Overflow, Rounding
 
 # Activation functions that hls4ml computes by a table of `table_size` entries of type `table_t`.
@@ -95,7 +95,7 @@ def shaped(layers: tuple[LayerSpec, ...], io_type: str) -> tuple[LayerSpec, ...]
 
 def _keeps_shape(layer: LayerSpec) -> bool:
     if layer.kind is LayerKind.MERGE:
-        return layer.operation != "dot"
+        return layer.operation not in CONTRACTIONS
     if layer.kind is LayerKind.RESHAPE:
         return layer.operation == "clone"
     return layer.kind in _SHAPE_KEEPERS or layer.kind is LayerKind.INPUT

@@ -18,8 +18,9 @@ _COLUMNS = (
     Column("why", "why", wrap=True),
 )
 _LEGEND = (
-    "Kernels of ours: sparse has as many multipliers as its products need in their time slots; adders has none, only "
-    "sums of shifts. Without a limit on LUTs, those of the part are it where they suffice.",
+    "Kernels of ours: sparse has as many multipliers as its products need in their time slots; lanes has one for each "
+    "run of inputs whose weights are not all zero, and tables; adders has none, only sums of shifts.",
+    "Without a limit on LUTs, those of the part are it where they suffice.",
     "Estimates for C synthesis. DSP counts with the upper end of its bound, the rest with the expected value.",
     "LUT without DSPs: at most so many with strategy distributed_arithmetic (da4ml), which needs no DSP; an adder per "
     "signed digit, before da4ml shares any.",

@@ -42,6 +42,9 @@ def design_sheet(design: Design) -> Sheet:
         footnotes.append(f"read from {design.source}")
     if target.directives:
         footnotes.append(f"synthesis settings: {'; '.join(target.directives)}")
+    kernels = [said for layer in design if (said := _kernel(layer)) is not None]
+    if kernels:
+        footnotes.append(f"sparse kernels: {'; '.join(kernels)}")
     others = [layer.name for layer in design if layer.kind is LayerKind.OTHER]
     if others:
         footnotes.append(f"carried, but not understood and so never estimated: {', '.join(others)}")
@@ -97,6 +100,23 @@ def _row(layer: LayerSpec) -> Row:
             layer.strategy.value if layer.strategy else "",
             layer.reuse_factor if layer.strategy else None,
         )
+    )
+
+
+def _kernel(layer: LayerSpec) -> str | None:
+    """What a kernel of ours in a layer holds, all its matrices together; None where there is none."""
+    facts = layer.attributes
+    if not facts.get("sparse_kernel"):
+        return None
+    multipliers, products, shifts = (
+        sum(int(value) for name, value in facts.items() if name.endswith(f"kernel_{what}"))
+        for what in ("multipliers", "products", "shifts")
+    )
+    if not multipliers:
+        return f"{layer.name} has {shifts} products by shifts and adders, and no multiplier"
+    form = ", weights in tables" if any(name.endswith("kernel_form") for name in facts) else ""
+    return (
+        f"{layer.name} has {multipliers} multipliers for {products} products{form}, and {shifts} by shifts and adders"
     )
 
 

@@ -148,6 +148,10 @@ def _fabric_summary(estimate: Estimate) -> tuple[str, ...]:
     said = [
         f"C synthesis is expected to report {', '.join(parts)}; brackets: where {percent(coverage, 1)} of reports lie."
     ]
+    between = [(words, value) for name, words in _NAMES if (value := getattr(estimate.between, name)) and value.value]
+    if between:
+        counts = ", ".join(f"{value.value} {words}" for words, value in between)
+        said.append(f"Of these lie between the layers, in FIFOs and registers of inputs and results: {counts}.")
     if fabric.doubt is not None:
         said.append(f"{fabric.doubt[0].upper()}{fabric.doubt[1:]}.")
     if fabric.lut_after_synthesis is not None:

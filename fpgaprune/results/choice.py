@@ -25,8 +25,8 @@ class LayerChoice:
     """One layer's strategy, reuse factor and kernel, with what they are expected to cost.
 
     `positions_at_once` is the parallelization factor of a convolution, None elsewhere.
-    `kernel` is the form of a sparse kernel, None for hls4ml's own: "slots" has multipliers that take turns, "adders"
-    sums of shifts and no multiplier.
+    `kernel` is the form of a sparse kernel, None for hls4ml's own: "slots" has multipliers that take turns,
+    "lanes" those of runs of inputs with their weights in tables, "adders" sums of shifts and no multiplier.
     `adder_lut` is the most LUTs of distributed arithmetic in its place, which needs no DSP; None where hls4ml has it
     not. `why` names what the choice saves against the fastest one.
     """

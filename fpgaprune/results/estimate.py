@@ -52,6 +52,7 @@ class Fabric:
 
 
 FABRIC_FIELDS = ("lut", "ff", "bram_18k", "uram", "latency_cycles", "ii", "lut_after_synthesis")
+_BETWEEN = ("lut", "ff", "bram_18k")
 NOT_ESTIMATED = Fabric()
 
 
@@ -94,6 +95,7 @@ class Estimate:
     layers: tuple[LayerEstimate, ...]
     notes: tuple[str, ...] = field(default=())
     fabric: Fabric = NOT_ESTIMATED
+    between: Fabric = NOT_ESTIMATED  # the part of `fabric` in no layer: FIFOs, registers of inputs and results
     available: Resources = field(default_factory=Resources)
 
     @property
@@ -134,6 +136,7 @@ class Estimate:
             "dsp_block": self.dsp_block,
             "available": {**self.available.json(), "dsp": self.available_dsp},
             "share": {name: _rounded(self.share(name)) for name in ("lut", "ff", "bram_18k", "uram")},
+            "between_layers": {name: value for name, value in self.between.json().items() if name in _BETWEEN},
             "not_estimated": list(self.not_estimated),
             "notes": list(self.notes),
             "layers": [_layer_json(layer) for layer in self.layers],

@@ -18,6 +18,20 @@ template <class T, unsigned N> struct facts<nnet::array<T, N>> {
     static constexpr int width = T::width, sign = T::sign_flag, bytes = sizeof(T), lanes = N;
 };
 
+template <class T> struct element {
+    typedef T type;
+};
+template <class T, unsigned N> struct element<nnet::array<T, N>> {
+    typedef T type;
+};
+
+// One position of a convolution: its kernel on one window.
+template <class data_T, class res_T, class CONFIG_T, class weight_T, class bias_T>
+void position(data_T *window, res_T *outputs, weight_T *weights, bias_T *biases) {
+    typedef typename CONFIG_T::mult_config mult_config;
+    mult_config::template kernel<data_T, res_T, mult_config>::dense(window, outputs, weights, biases);
+}
+
 template <class T> void fill(hls::stream<T> &stream, const T *values, int packets) {
     for (int i = 0; i < packets; i++)
         stream.write(values[i]);

@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpgaprune.compress import Progress, PruneConfig, TrainingData, prune
+from fpgaprune.compress import Progress, PruneConfig, PruningDivergedError, TrainingData, prune
+from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.quantization import PostTraining, quantize
 from fpgaprune.errors import ConfigError, ModelError
+from fpgaprune.flow.compression import estimate_model
+from fpgaprune.flow.designs import design_of
+from fpgaprune.flow.estimation import estimate_for
+from fpgaprune.flow.generate import generate
 from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.inputs import InputSet
+from fpgaprune.generate.settings import GenerateSettings
 
 
 def ring_data(seed: int = 0, count: int = 240) -> TrainingData:
@@ -157,6 +165,36 @@ class CompressionContract(ABC):
         x = ring_data().validation_x
         assert np.array_equal(again(x), pruned(x))
         assert all(np.array_equal(a, b) for a, b in zip(again.get_weights(), pruned.get_weights(), strict=True))
+
+    def test_zeros_survive_few_bits_files_and_the_project_costs_what_was_estimated(self, tmp_path: Path) -> None:
+        model, x = dense_model(), ring_data().x
+        kernel, bias = model.get_layer("first").get_weights()
+        model.get_layer("first").set_weights([np.where(np.abs(kernel) < 0.2, 0, kernel), bias])
+        pruned = prune(model, self.config(0.6), ring_data()).model
+        zeros = {kernel.layer: kernel.values() == 0 for kernel in find_kernels(pruned)}
+        assert zeros["first"].any()
+        small = quantize(pruned, PostTraining(7), [x]).model
+        small.save(tmp_path / "q.h5")
+        np.save(tmp_path / "x.npy", x)
+        generate(tmp_path / "q.h5", tmp_path / "project", data=tmp_path / "x.npy", run_verify=False)
+        design = design_of(tmp_path / "project")
+        for name, zero in zeros.items():
+            weight = design[name].weight
+            assert weight is not None
+            assert not weight.codes.reshape(zero.shape)[zero].any()
+        expected = estimate_model(small, GenerateSettings(), InputSet((x,), "ring", real=True))
+        found = estimate_for(design)
+        assert (found.dsp, found.first_order_dsp) == (expected.dsp, expected.first_order_dsp)
+        assert [layer.multipliers for layer in found.layers] == [layer.multipliers for layer in expected.layers]
+
+    def test_a_loss_that_explodes_stops_with_the_last_good_weights(self) -> None:
+        model = dense_model()
+        before = model.get_weights()
+        with pytest.raises(PruningDivergedError, match=r"NaN or infinite.*learning_rate") as caught:
+            prune(model, self.config(0.5, learning_rate=1e30), ring_data())
+        assert all(np.isfinite(array).all() for array in caught.value.result.model.get_weights())
+        assert "NaN" in caught.value.result.record["stopped"]
+        assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
     def test_same_seed_same_weights(self) -> None:
         first, second = (prune(dense_model(), self.config(0.5), ring_data()).model for _ in range(2))

@@ -200,7 +200,7 @@ class BudgetSearch:
     def _longest(self, picks: tuple[Pick, ...], built: Callable[[tuple[Pick, ...]], Design]) -> Design:
         """The most of the picks that the exact count allows; nearly always all."""
         found = built(picks)
-        if self._dsp_fit(found):
+        if not picks or self._dsp_fit(found):
             return found
         fitting, too_many = 0, len(picks)
         while too_many - fitting > 1:

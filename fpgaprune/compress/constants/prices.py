@@ -4,6 +4,7 @@ The LUT prices only decide which constant to make cheaper first; whether a budge
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,13 +115,20 @@ def allowed_codes(prices: LayerPrices, low: int, high: int) -> Codes:
 
     Beyond 18 bits, where there are too many to list, those of at most `free_digits` digits alone.
     """
+    return _allowed(prices.dsp.astype(bool).tobytes(), prices.free_digits, low, high)
+
+
+@lru_cache(maxsize=64)
+def _allowed(needed: bytes, free_digits: int, low: int, high: int) -> Codes:
+    """`allowed_codes` by the table of which signs and lengths need a DSP, for layers that have it in common."""
     if high - low < 1 << 18:
         codes = np.arange(low, high + 1, dtype=np.int64)
-        free: Codes = codes[prices.dsp_of(codes) == 0]
+        table = np.frombuffer(needed, dtype=bool).reshape(2, -1)
+        free: Codes = codes[~table[(codes < 0).astype(np.int64), _length(codes)] | (csd_digits(codes) <= free_digits)]
         return free
     found = np.zeros(1, dtype=np.int64)
     powers = np.int64(1) << np.arange(max(high, -low).bit_length() + 1)
-    for _ in range(prices.free_digits):
+    for _ in range(free_digits):
         found = np.unique(
             np.concatenate([found, np.add.outer(found, powers).ravel(), np.subtract.outer(found, powers).ravel()])
         )

@@ -75,9 +75,18 @@ class Quantizer:
         with quiet("quantization"):
             rebuilt = _Rebuild(self._model, config, self._seen)
         if not rebuilt.layers:
-            message = f"the model {self._model.name!r} has no layer to quantize that is not excluded, or is quantized "
-            raise ModelError(message + "already")
+            raise ModelError(self._nothing())
         return QuantizeResult(rebuilt.model, rebuilt.record())
+
+    def _nothing(self) -> str:
+        """Why there is nothing to quantize."""
+        done = [layer.name for layer in self._layers if type(layer).__name__.startswith("Q") and layer.weights]
+        if done:
+            return (
+                f"the model {self._model.name!r} is quantized already, by the QKeras layers {', '.join(done[:3])}"
+                f"{' and others' if len(done) > 3 else ''}: prune, fit, factorize and generate take it as it is"
+            )
+        return f"the model {self._model.name!r} has no layer to quantize that is not excluded"
 
     def layer(self, name: str) -> Any:
         """A layer of the model that is quantized."""

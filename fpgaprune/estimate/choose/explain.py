@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate.choose.builds import CONVOLUTIONS
-from fpgaprune.estimate.choose.options import Fixed, Option, Pricer, adder_lut
+from fpgaprune.estimate.choose.options import Fixed, adder_lut
+from fpgaprune.estimate.choose.pricer import Option, Pricer
 from fpgaprune.estimate.choose.search import Search, State, Totals
+from fpgaprune.estimate.kernels import KernelForm
 from fpgaprune.estimate.network import estimate_layer
 from fpgaprune.results import Estimate, LayerChoice, Limits
 
@@ -87,7 +89,7 @@ def layer_choice(
         strategy=option.strategy.value,
         reuse_factor=option.reuse_factor,
         positions_at_once=_positions_at_once(option, pricer),
-        kernel=None if option.kernel is None else option.kernel.value,
+        kernel=_kernel(option),
         multipliers=sum(counts[1:], counts[0]) if counts else None,
         dsp=sum(dsps[1:], dsps[0]) if dsps else None,
         lut=only.fabric.lut if only else model.around("lut", regime, option.lut),
@@ -96,6 +98,12 @@ def layer_choice(
         adder_lut=sum(adders) if len(adders) == len(option.layers) else None,
         why=_why(option, fastest, fixed),
     )
+
+
+def _kernel(option: Option) -> str | None:
+    if any(layer.attributes.get("kernel_form") == KernelForm.LANES for layer in option.layers):
+        return KernelForm.LANES.value
+    return None if option.kernel is None else option.kernel.value
 
 
 def _positions_at_once(option: Option, pricer: Pricer) -> int | None:

@@ -1,11 +1,10 @@
-"""What each layer could be built as, and the price of each possibility: the layer priced again, nothing converted."""
+"""What each layer could be built as, of which only what no other possibility beats."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
-from fpgaprune.device import Device
 from fpgaprune.estimate.choose.builds import (
     CHOSEN,
     DEPTHWISE,
@@ -14,21 +13,11 @@ from fpgaprune.estimate.choose.builds import (
     positions_at_once,
     reuse_factors,
 )
-from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.layers import describe_layer
-from fpgaprune.estimate.fabric.model import FabricModel, load_model
-from fpgaprune.estimate.fabric.schedule import Clock, build_clock
-from fpgaprune.estimate.fabric.structure import LayerFabric
-from fpgaprune.estimate.kernels import (
-    RECURRENT,
-    KernelCounts,
-    KernelForm,
-    kernel_matrix,
-    kernel_needs,
-    kernel_prefixes,
-)
-from fpgaprune.estimate.network import build_estimate_context, estimate_layer
-from fpgaprune.estimate.rules import MappingRules
+from fpgaprune.estimate.choose.pricer import Option, Pricer
+from fpgaprune.estimate.kernels import RECURRENT, KernelForm, kernel_matrix
+from fpgaprune.estimate.network import estimate_layer
+
+_OFFERED = (KernelForm.SLOTS, KernelForm.ADDERS)  # slots are lanes where those cost less
 
 
 @dataclass(frozen=True)
@@ -48,94 +37,6 @@ class Fixed:
         return self.kernels is None or kernel in self.kernels
 
 
-@dataclass(frozen=True)
-class Option:
-    """One way to build the layers of one group: a layer, or both halves of a separable convolution."""
-
-    strategy: Strategy
-    reuse_factor: int
-    parallelization_factor: int
-    kernel: KernelForm | None  # None: hls4ml's own
-    layers: tuple[LayerSpec, ...]
-    dsp: int = 0  # at most
-    lut: float = 0.0
-    fabrics: tuple[LayerFabric, ...] = ()
-
-    @property
-    def cycles(self) -> float:
-        """Latency of its layers, one after the other."""
-        return sum(fabric.latency_cycles for fabric in self.fabrics)
-
-    @property
-    def ii(self) -> float:
-        """Cycles between two inputs of the slowest of its layers."""
-        return max(fabric.ii for fabric in self.fabrics)
-
-    @property
-    def costs(self) -> tuple[float, ...]:
-        """All that limits may be set for."""
-        return self.dsp, self.lut, self.cycles, self.ii
-
-
-@dataclass(frozen=True)
-class Pricer:
-    """Prices layers of one design under one rule set on one device."""
-
-    design: Design
-    context: Context
-    clock: Clock
-    model: FabricModel
-    kernels: dict[str, dict[str, KernelCounts]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, design: Design, rules: MappingRules, device: Device) -> "Pricer":
-        """The prices of a design."""
-        clock = build_clock(rules.tool, rules.version, device, design.target.clock_ns)
-        return cls(design, build_estimate_context(design, rules, device), clock, load_model())
-
-    def priced(self, option: Option) -> Option | None:
-        """The option with its prices; None where a layer of it cannot be priced."""
-        dsp, lut, fabrics = 0, 0.0, []
-        for layer in option.layers:
-            cost, fabric = estimate_layer(layer, self.context).dsp, self.fabric(layer)
-            if cost is None or fabric is None:
-                return None
-            dsp += cost.high
-            lut += self.model.expect("lut", fabric.whole)
-            fabrics.append(fabric)
-        return replace(option, dsp=dsp, lut=lut, fabrics=tuple(fabrics))
-
-    def fabric(self, layer: LayerSpec) -> LayerFabric | None:
-        """Structure and timing of a layer."""
-        return describe_layer(layer, self.context, self.clock)
-
-    def kernel(self, layer: LayerSpec, reuse_factor: int, form: KernelForm) -> LayerSpec:
-        """The layer with a sparse kernel."""
-        facts = {
-            f"{prefix}{name}": value
-            for prefix, counts in self.counts(layer).items()
-            for name, value in counts.attributes(reuse_factor, form).items()
-        }
-        return replace(layer, attributes={**layer.attributes, **facts})
-
-    def counts(self, layer: LayerSpec) -> dict[str, KernelCounts]:
-        """What each kernel of the layer would hold, by the prefix of its attributes."""
-        if layer.name not in self.kernels:
-            self.kernels[layer.name] = {
-                prefix: KernelCounts.of(kernel_needs(layer, self.design, f"{prefix}weight"))
-                for prefix in kernel_prefixes(layer)
-            }
-        return self.kernels[layer.name]
-
-    def gains(self, layer: LayerSpec) -> bool:
-        """Whether a sparse kernel needs fewer multipliers than the limit hls4ml would state for the layer."""
-        reuse_factor = layer.reuse_factor or 1
-        stated = [layer.attributes.get(f"{prefix}multiplier_limit") for prefix in kernel_prefixes(layer) if prefix]
-        limit = (layer.multiplier_limit or 0) + sum(int(one or 0) for one in stated)
-        ours = sum(counts.multipliers(reuse_factor) for counts in self.counts(layer).values())
-        return reuse_factor > 1 and ours < max(1, limit)
-
-
 def options_of(
     group: tuple[LayerSpec, ...], pricer: Pricer, fixed: Fixed, kernels: Collection[str]
 ) -> tuple[Option, ...]:
@@ -150,7 +51,7 @@ def options_of(
                 if form is KernelForm.SLOTS and fixed.allows(None) and not any(map(pricer.gains, layers)):
                     continue
                 if form is not None:
-                    layers = tuple(pricer.kernel(layer, reuse_factor, form) for layer in layers)
+                    layers = tuple(pricer.kernel(layer, form) for layer in layers)
                 option = pricer.priced(Option(strategy, reuse_factor, positions, form, layers))
                 if option is not None:
                     found.append(option)
@@ -193,7 +94,7 @@ def _ways(
         if fixed.strategy is None and not parallel_depthwise and not scales:
             yield Strategy.RESOURCE, None
     if able and fixed.strategy in {None, Strategy.LATENCY}:
-        yield from ((Strategy.LATENCY, form) for form in KernelForm if fixed.allows(form))
+        yield from ((Strategy.LATENCY, form) for form in _OFFERED if fixed.allows(form))
 
 
 def adder_lut(layer: LayerSpec) -> int | None:

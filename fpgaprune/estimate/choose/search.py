@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
-from fpgaprune.estimate.choose.options import Fixed, Option, Pricer, groups_of, options_of
+from fpgaprune.estimate.choose.options import Fixed, groups_of, options_of
+from fpgaprune.estimate.choose.pricer import Option, Pricer
 from fpgaprune.estimate.fabric.network import total_timing
 from fpgaprune.estimate.fabric.structure import LayerFabric
 from fpgaprune.estimate.network import estimate_layer

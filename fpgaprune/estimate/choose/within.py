@@ -6,7 +6,8 @@ from dataclasses import replace
 from fpgaprune.design import Design
 from fpgaprune.device import Device
 from fpgaprune.estimate.choose.explain import check_limits, layer_choice
-from fpgaprune.estimate.choose.options import Fixed, Pricer
+from fpgaprune.estimate.choose.options import Fixed
+from fpgaprune.estimate.choose.pricer import Pricer
 from fpgaprune.estimate.choose.search import Search, State, build_search
 from fpgaprune.estimate.network import device_of, estimate_design, implementation_asked
 from fpgaprune.estimate.rules import MappingRules

@@ -16,6 +16,8 @@ _SHIFT_REGISTER = 512  # bits up to which a FIFO is a shift register: 121 x 4 an
 _SHALLOW = 1  # values up to which it is one at any width: 1 x 256 is, 2 x 1400 and 16 x 256 are not
 # A BRAM18 as a FIFO, AMD UG473: words x bits.
 _FIFO_SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+_WIDE_FIFO = (512, 36)  # ... of Vitis HLS 2024.1
+_PADDED_SINCE = "2023"
 # LUTs beside the bits of one in block RAM, by the bits of its addresses.
 _FIFO_LUT = ((6, 24), (7, 27), (8, 38), (10, 67), (12, 120), (13, 346))
 _LINE_FF = 64  # of a line buffer, whatever its width; none on UltraScale (xcku035, Vivado HLS 2019.1)
@@ -37,22 +39,29 @@ def fifo_ff(depth: int, bits: int) -> int:
     return bits + 3 * (depth - 1).bit_length() + (depth // 150 if depth > _FIFO_SHAPES[0][0] else 0)
 
 
-def packed_fifo_ff(depth: int, bits: int, version: str | None) -> int:
-    """Flip-flops of a FIFO of Vitis HLS, which holds the values of all channels side by side.
-
-    Twice its bits in 2024.1; whatever its bits in 2022.1.
-    """
-    if (version or "") >= "2023":
-        return 2 * bits + (4 if fifo_bram(depth, bits) == 0 else 25)
-    return 99 if fifo_bram(depth, bits) == 0 else 160
-
-
 def fifo_lut(depth: int, bits: int) -> float:
     """LUTs of a FIFO: 28 of a shift register of 16 bits, 40 to 83 of one in a block RAM of 16 bits."""
     if fifo_bram(depth, bits) == 0:
         return 12.0 + bits
     addresses, luts = zip(*_FIFO_LUT, strict=True)
     return bits + float(np.interp((depth - 1).bit_length(), addresses, luts))
+
+
+def packed_fifo(depth: int, bits: int, version: str | None) -> Structure:
+    """A FIFO of Vitis HLS, which holds the values of all channels side by side in `bits` bits.
+
+    2024.1 rounds them up to a power of two and keeps each twice, and so do versions not known; 2022.1 takes the same
+    flip-flops for any.
+    """
+    if version is not None and version < _PADDED_SINCE:
+        ff = 99 if fifo_bram(depth, bits) == 0 else 160
+        return Structure(buffer_lut=fifo_lut(depth, bits), buffer_ff=float(ff), bram_18k=float(fifo_bram(depth, bits)))
+    padded = 1 << (bits - 1).bit_length()
+    blocks = fifo_bram(depth, padded)
+    if blocks and depth <= _WIDE_FIFO[0]:
+        blocks = ceil(padded / _WIDE_FIFO[1])
+    ff = 2 * padded + (25 if blocks else 4)
+    return Structure(buffer_lut=fifo_lut(depth, padded), buffer_ff=float(ff), bram_18k=float(blocks))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from math import ceil, prod
 
-from fpgaprune.design import LayerSpec, Strategy
+from fpgaprune.design import CONTRACTIONS, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut, selector_lut
 from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
@@ -90,7 +90,8 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     if context.rules.tool == "vitis_hls":
         ports = values
     structure = Structure(
-        softmax_values=values * _softmax_share(layer, values, streams=context.streams),
+        softmax_values=values
+        * _softmax_share(layer, values, slow=context.streams and context.rules.tool == "vivado_hls"),
         bram_18k=float(ports * memory_bram(size, width)),
     )
     if context.pricing.implementation == "fabric":
@@ -112,14 +113,17 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     return LayerFabric(structure, total, total, fifos(layer, output, context), values if selectors else 0)
 
 
-def _softmax_share(layer: LayerSpec, values: int, *, streams: bool) -> float:
+def _softmax_share(layer: LayerSpec, values: int, *, slow: bool) -> float:
     """LUTs of a value against those of a `stable` one in a parallel design: its comparisons, subtraction and index.
 
-    130 there, 260 in a stream; 16 without the largest value subtracted; pairs of all values in the oldest one.
+    130 there, 260 in a stream of Vivado HLS (`slow`); 16 without the largest value subtracted; pairs of all values in
+    the oldest one.
     """
     if layer.operation == "legacy":
         return float(values)
-    return (1.8 if streams else 1.0) if layer.operation == "stable" else 0.12 if not streams else 1.0
+    if layer.operation == "stable":
+        return 1.8 if slow else 1.0
+    return 1.0 if slow else 0.12
 
 
 def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
@@ -174,7 +178,27 @@ def describe_merge(layer: LayerSpec, context: Context, clock: Clock) -> LayerFab
         return None
     output = layer.output_precision or data
     values = side_by_side(layer, context)
+    if layer.operation == "multiply" or layer.operation in CONTRACTIONS:
+        return _multiplied(layer, context, clock, data, values)
     each = output.width if layer.operation in {"add", "subtract", "average"} else compare_lut(data.width) + data.width
     structure = Structure(activation_lut=float(values * each))
     edges = clock.edges(1, multiplies=False)
+    return passing(layer, context, structure, output, edges=edges, held=float(values * output.width))
+
+
+def _multiplied(layer: LayerSpec, context: Context, clock: Clock, data: FixedPoint, values: int) -> LayerFabric | None:
+    """Products of data by data, and their sums where there are more of them than values."""
+    other = context.input_type(layer, 1)
+    if other is None:
+        return None
+    output = layer.output_precision or data
+    total = layer.accumulator_precision or output
+    contracts = layer.operation in CONTRACTIONS
+    products = int(layer.attributes.get("products", prod(layer.input_shape))) if contracts else values
+    in_dsp = context.pricing.dsp(data.width, other.width) > 0
+    price = 0.0 if in_dsp else fabric_multiplier_lut(data.width, other.width)
+    multipliers = ceil(products / context.reuse_factor(layer)) if contracts else products
+    sums = max(0, products - values)
+    structure = Structure(multiplier_lut=multipliers * price, adder_lut=clock.adders.lut(sums * total.width, sums))
+    edges = clock.edges(levels_for(ceil(products / max(1, values))), multiplies=True)
     return passing(layer, context, structure, output, edges=edges, held=float(values * output.width))

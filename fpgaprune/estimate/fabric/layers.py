@@ -16,6 +16,7 @@ from fpgaprune.estimate.fabric.elementwise import (
     describe_merge,
     describe_softmax,
 )
+from fpgaprune.estimate.fabric.kernels import KernelTurns
 from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, ProductTiming, describe_product, too_wide
 from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
@@ -68,6 +69,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         copies=copies,
         windowed=context.streams and convolution,
         adders=_adds_only(layer),
+        turns=KernelTurns.of(layer.attributes, "", context.reuse_factor(layer)),
     )
     structure, timing = describe_product(product, context.pricing, clock)
     output = layer.output_precision or product.accumulator
@@ -127,7 +129,10 @@ def _turn(layer: LayerSpec, product: MatrixProduct, timing: ProductTiming, conte
     """Cycles per input position of a streamed convolution."""
     if product.folds:
         if product.reuse_factor == 1:
-            return 1.0
+            # A function that keeps the window is called again when it has returned (hls4ml's nnet_conv_stream.h:
+            # `INLINE OFF` and static registers; 130 positions in 390 cycles with one clock edge in the product).
+            own = bool(layer.attributes.get("window_function"))
+            return float(timing.edges + 2) if own and timing.edges else 1.0
         # A pointwise convolution is pipelined at its reuse factor; a window waits for its products.
         return float(product.reuse_factor if layer.operation == "pointwise" else timing.ii + 2)
     # Multipliers in DSPs are pipelined in three stages; small ones in LUTs may fit the cycle of their operands.

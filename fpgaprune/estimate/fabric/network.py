@@ -27,6 +27,7 @@ class DesignFabric:
 
     layers: Mapping[str, LayerFabric | None]
     structure: Structure
+    between: Structure  # the part of it that is in no layer: FIFOs, registers of inputs and results
     latency_cycles: float
     ii: float
     regime: str
@@ -44,9 +45,10 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     if context.rules.tool == "vivado_hls":
         layers = _with_one_selector(layers)
     known = [found for found in layers.values() if found is not None]
-    structure = sum((found.whole for found in known), _held_inputs(design, context))
+    between = sum((found.behind for found in known), _held_inputs(design, context))
+    structure = sum((found.structure for found in known), between)
     latency, ii = total_timing(known, context)
-    return DesignFabric(layers, structure, latency, ii, regime_of(design, context.rules.tool))
+    return DesignFabric(layers, structure, between, latency, ii, regime_of(design, context.rules.tool))
 
 
 def _with_one_selector(layers: Mapping[str, LayerFabric | None]) -> dict[str, LayerFabric | None]:
@@ -106,21 +108,23 @@ def regime_of(design: Design, tool: str) -> str:
 
 def estimate_fabric(
     design: Design, context: Context, device: Device, model: FabricModel | None = None
-) -> tuple[dict[str, Fabric], Fabric]:
-    """Expected resources and timing per layer, and of the whole design.
+) -> tuple[dict[str, Fabric], Fabric, Fabric]:
+    """Expected resources and timing of each layer's own module, of what lies between layers, and of the whole design.
 
     Layers that are not known have only None; then the whole has, too, for a sum without them would be too small.
     """
     model = load_model() if model is None else model
     described = describe_design(design, context, device)
     layers = {
-        name: Fabric() if found is None else _fabric(found.whole, found.latency_cycles, found.ii, described, model)
+        name: Fabric() if found is None else _fabric(found.structure, found.latency_cycles, found.ii, described, model)
         for name, found in described.layers.items()
     }
     if described.unknown:
-        return layers, Fabric(doubt=f"not estimated: {', '.join(described.unknown)}")
+        return layers, Fabric(), Fabric(doubt=f"not estimated: {', '.join(described.unknown)}")
     total = _fabric(described.structure, described.latency_cycles, described.ii, described, model)
-    return layers, replace(total, lut_after_synthesis=model.after_synthesis(total.lut))
+    found = _fabric(described.between, 0, 1, described, model)
+    between = replace(found, latency_cycles=None, ii=None)
+    return layers, between, replace(total, lut_after_synthesis=model.after_synthesis(total.lut))
 
 
 def _fabric(structure: Structure, latency: float, ii: float, described: DesignFabric, model: FabricModel) -> Fabric:

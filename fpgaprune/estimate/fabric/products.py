@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Encoding, Parameter, Strategy
 from fpgaprune.estimate.fabric.constants import count_constants
+from fpgaprune.estimate.fabric.kernels import KernelTurns
 from fpgaprune.estimate.fabric.prices import (
     dsp_multiplier_lut,
     fabric_multiplier_lut,
@@ -21,7 +22,7 @@ from fpgaprune.estimate.fabric.schedule import Clock, levels_of
 from fpgaprune.estimate.fabric.structure import Structure
 from fpgaprune.estimate.fabric.trees import Trees, grow_trees, operand_widths
 from fpgaprune.estimate.pricing import Pricing
-from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
+from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint, Overflow
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class MatrixProduct:
     copies: int = 1
     windowed: bool = False  # whether its inputs are the registers of a window
     adders: bool = False  # every product is a sum of shifts in the text itself
+    turns: KernelTurns | None = None  # of a kernel of ours whose multipliers take turns
 
 
 @dataclass(frozen=True)
@@ -99,21 +101,33 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     waiting = min(distinct_bits, trees.live_bits[0])
     at = [clock.level_at(edge, multiplies=multiplies, shifts=shifts) for edge in range(1, base + 1)]
     pipeline, delayed = _registers(product, trees, at, waiting, chained=chained)
-    adder_bits = trees.count * accumulator.width * CHAIN_WIDTH if chained else trees.bits
+    sharing = 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0
+    if product.turns is not None:
+        sharing = product.turns.selection_lut(data.width)
+        edges, turns = base + product.turns.slots, product.turns.slots
     structure = Structure(
-        adder_lut=copies * clock.adders.lut(adder_bits, trees.count),
+        adder_lut=copies * _accumulation_lut(product, trees, clock, chained=chained),
         shift_lut=copies * clock.adders.shift_lut(constants.shift_bits, constants.shift_adds),
         multiplier_lut=copies * constants.multiplier_lut * (shared / wanted if wanted else 1.0),
-        sharing_lut=copies * 2 * shared * float(multiplexer_lut(turns)) if turns > 1 else 0.0,
+        sharing_lut=copies * sharing,
         input_bits=copies * product.codes.shape[0] * data.width,
         pipeline_bits=copies * pipeline if product.reuse_factor == 1 else 0.0,
-        shared_pipeline_bits=copies * max(pipeline, waiting * (turns > 2)) if product.reuse_factor > 1 else 0.0,
+        shared_pipeline_bits=copies * _shared(pipeline, waiting, turns) if product.reuse_factor > 1 else 0.0,
         multiplier_ff=copies * shared * _multiplier_ff(data.width, weight.precision.width, pricing, clock),
         delayed_bits=copies * delayed,
         repeated_bits=copies * delayed / product.reuse_factor,
         delayed_values=copies * constants.products / product.reuse_factor if chained else 0.0,
     )
     return structure, ProductTiming(edges, max(1, min(product.reuse_factor, edges + 1), turns))
+
+
+def _accumulation_lut(product: MatrixProduct, trees: Trees, clock: Clock, *, chained: bool) -> float:
+    """LUTs of the adders of all products; those of a kernel in turns add what comes in one slot."""
+    width = product.accumulator.width
+    # Sums that saturate wait until all products are there.
+    if product.turns is not None and product.accumulator.overflow is Overflow.WRAP:
+        return product.turns.adder_lut(width, int(np.count_nonzero(product.codes.any(axis=0))))
+    return clock.adders.lut(trees.count * width * CHAIN_WIDTH if chained else trees.bits, trees.count)
 
 
 _MOST_BITS = 64  # of a constant
@@ -146,6 +160,15 @@ def _registers(
         else:
             held += min(waiting, trees.live_bits[0]) if level == 0 else trees.live_bits[min(level, trees.levels)]
     return held, 0.0
+
+
+def _shared(pipeline: float, waiting: float, turns: int) -> float:
+    """Bits in registers where multipliers serve `turns` products each.
+
+    From three turns on all products wait for the last one. Of two, a product waits where the other of its sum comes in
+    the second turn: every fourth.
+    """
+    return pipeline + waiting / 4 if turns == 2 else max(pipeline, waiting * (turns > 2))
 
 
 def _bias_widths(bias: Parameter | None, accumulator: FixedPoint) -> NDArray[np.int64] | None:

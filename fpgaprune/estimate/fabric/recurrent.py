@@ -6,7 +6,8 @@ from math import ceil, prod
 from fpgaprune.design import LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.elementwise import TABLE_LUT_BIT
-from fpgaprune.estimate.fabric.prices import memory_bram
+from fpgaprune.estimate.fabric.kernels import KernelTurns
+from fpgaprune.estimate.fabric.prices import fabric_multiplier_lut, memory_bram
 from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos
@@ -36,7 +37,7 @@ def describe_recurrent(layer: LayerSpec, context: Context, clock: Clock) -> Laye
             total += replace(structure, result_bits=sums, held_bits=structure.held_bits / COPIES)
             edges, turns = max(edges, timing.edges), max(turns, timing.ii)
             chooses = max(chooses, timing.chooses)
-        total += _gates(layer, state, layer.accumulator_precision or state, prefix)
+        total += _gates(layer, state, layer.accumulator_precision or state, prefix, context)
     # A step takes 11 cycles on UltraScale+ and 17 on 7-series beside the turns of its multipliers (12 layers).
     # A kernel of ours takes the time slots of its multipliers, as lanes that read weights from memory do.
     waits = not context.folds(layer) or layer.attributes.get("sparse_kernel")
@@ -87,10 +88,11 @@ def _gate_product(layer: LayerSpec, name: str, source: FixedPoint, context: Cont
         limit=None if limit is None else int(limit),
         folds=context.folds(layer),
         adders=layer.attributes.get(f"{prefix}kernel_products") == 0,
+        turns=KernelTurns.of(layer.attributes, prefix, max(1, int(reuse_factor or 1))),
     )
 
 
-def _gates(layer: LayerSpec, state: FixedPoint, gate: FixedPoint, prefix: str) -> Structure:
+def _gates(layer: LayerSpec, state: FixedPoint, gate: FixedPoint, prefix: str, context: Context) -> Structure:
     units = int(layer.attributes.get(f"{prefix}units", layer.attributes.get("units", 0)) or 0)
     units = units or (layer.output_shape[-1] if layer.output_shape else 0)
     gates = 4 if layer.kind is LayerKind.LSTM else 3
@@ -98,7 +100,11 @@ def _gates(layer: LayerSpec, state: FixedPoint, gate: FixedPoint, prefix: str) -
     size, width = (1024, 18) if table is None else (table.size, table.precision.width)
     # Every gate and the new state go through a table; about five additions a unit put them together.
     looked_up = gates - 1 + (2 if layer.kind is LayerKind.LSTM else 1)
+    # Three products of data by data a unit (see estimate/recurrent.py), where the project puts them into LUTs.
+    in_luts = context.pricing.implementation == "fabric"
+    price = fabric_multiplier_lut(gate.width, gate.width) if in_luts else 0.0
     return Structure(
+        multiplier_lut=3 * units * price,
         gate_lut=float(units * state.width * (TABLE_LUT_BIT * looked_up + 5)),
         gate_bits=float(units * (gates * gate.width + state.width)),
         bram_18k=float(ceil(gates * units / 2) * memory_bram(size, width)),

@@ -4,7 +4,7 @@ from math import prod
 
 from fpgaprune.design import LayerSpec
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.buffers import fifo_bram, fifo_ff, fifo_lut, packed_fifo_ff
+from fpgaprune.estimate.fabric.buffers import fifo_bram, fifo_ff, fifo_lut, packed_fifo
 from fpgaprune.estimate.fabric.structure import LayerFabric, Structure
 from fpgaprune.fixed_point import FixedPoint
 
@@ -22,12 +22,7 @@ def fifos(layer: LayerSpec, output: FixedPoint, context: Context) -> Structure:
     depth = prod(layer.output_shape[:-1]) if len(layer.output_shape) > 1 else 1
     width = output.width
     if context.rules.tool == "vitis_hls":
-        bits = channels * width
-        return Structure(
-            buffer_lut=fifo_lut(depth, bits),
-            buffer_ff=float(packed_fifo_ff(depth, bits, context.rules.version)),
-            bram_18k=float(fifo_bram(depth, bits)),
-        )
+        return packed_fifo(depth, channels * width, context.rules.version)
     return Structure(
         buffer_lut=channels * fifo_lut(depth, width),
         buffer_ff=float(channels * fifo_ff(depth, width)),

@@ -10,6 +10,7 @@ from fpgaprune.estimate.kernels.layers import (
     kernel_parameters,
     kernel_prefixes,
     kernel_reuse_factor,
+    sums_in_order,
 )
 from fpgaprune.estimate.kernels.plan import (
     FREE_DIGITS,
@@ -17,6 +18,7 @@ from fpgaprune.estimate.kernels.plan import (
     KernelNeeds,
     KernelPlan,
     KernelProduct,
+    has_lanes,
     lane_bits,
     plan_kernel,
     signed_bits,
@@ -31,6 +33,7 @@ __all__ = [
     "KernelPlan",
     "KernelProduct",
     "exact_sums",
+    "has_lanes",
     "kernel_attributes",
     "kernel_matrix",
     "kernel_names",
@@ -43,4 +46,5 @@ __all__ = [
     "multipliers_by_bits",
     "plan_kernel",
     "signed_bits",
+    "sums_in_order",
 ]

@@ -11,7 +11,7 @@ from fpgaprune.estimate.kernels.plan import KernelNeeds
 from fpgaprune.estimate.kernels.still import still_inputs
 from fpgaprune.estimate.liveness import read_elements
 from fpgaprune.fixed_arithmetic import product_type, sum_type
-from fpgaprune.fixed_point import FixedPoint
+from fpgaprune.fixed_point import FixedPoint, Overflow
 
 RECURRENT = frozenset({LayerKind.LSTM, LayerKind.GRU})
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
@@ -41,6 +41,12 @@ def kernel_reuse_factor(layer: LayerSpec, prefix: str = "") -> int:
     """The reuse factor of the kernel whose attributes start with the prefix."""
     own = layer.attributes.get(f"{prefix}reuse_factor") if prefix else layer.reuse_factor
     return max(1, int(own or layer.reuse_factor or 1))
+
+
+def sums_in_order(layer: LayerSpec) -> bool:
+    """Whether the sums of a layer depend on their order: those of accumulators that saturate do."""
+    sums = layer.accumulator_precision
+    return layer.kind is not LayerKind.BATCH_NORM and sums is not None and sums.overflow is not Overflow.WRAP
 
 
 def exact_sums(layer: LayerSpec) -> FixedPoint | None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.csd import csd_digits
+from fpgaprune.errors import DesignError
 
 FREE_DIGITS = 2  # codes of so many signed digits are wires or one adder
 
@@ -22,6 +23,7 @@ class KernelForm(StrEnum):
     """How a kernel computes the products that are no shifts or sums of two."""
 
     SLOTS = "slots"  # by multipliers, each with one product per time slot
+    LANES = "lanes"  # by a multiplier for each run of `reuse_factor` inputs of an output, with its weights from a table
     ADDERS = "adders"  # by shifts and adders, one adder per signed digit beyond the first: no multiplier at all
 
 
@@ -79,6 +81,7 @@ class KernelPlan:
     free: tuple[KernelProduct, ...]
     lanes: tuple[tuple[KernelProduct, ...], ...]
     in_order: bool = False
+    form: KernelForm = KernelForm.SLOTS
 
     @property
     def multipliers(self) -> int:
@@ -93,6 +96,8 @@ class KernelPlan:
     @property
     def slots(self) -> int:
         """Time slots, at most `reuse_factor`."""
+        if self.form is KernelForm.LANES and self.lanes:
+            return self.reuse_factor
         return max((len(lane) for lane in self.lanes), default=0)
 
     def products(self) -> Iterator[KernelProduct]:
@@ -114,7 +119,9 @@ def plan_kernel(
         needs = KernelNeeds.of(needs)
     n_in, n_out, products = needs.n_in, needs.n_out, needs.products
     if form is KernelForm.ADDERS:
-        return KernelPlan(n_in, n_out, reuse_factor, products, (), in_order=True)
+        return KernelPlan(n_in, n_out, reuse_factor, products, (), in_order=True, form=form)
+    if form is KernelForm.LANES:
+        return _in_lanes(needs, reuse_factor)
     digits = csd_digits([product.code for product in products]) if products else np.zeros(0, dtype=np.int64)
     is_free = [n <= FREE_DIGITS or p.still is not None for p, n in zip(products, digits, strict=True)]
     free = tuple(p for p, alone in zip(products, is_free, strict=True) if alone)
@@ -126,6 +133,33 @@ def plan_kernel(
     slots = ceil(len(multiplied) / multipliers) if multipliers else 0
     lanes = tuple(tuple(multiplied[n : n + slots]) for n in range(0, len(multiplied), slots)) if slots else ()
     return KernelPlan(n_in, n_out, reuse_factor, free, lanes, in_order=in_order)
+
+
+def has_lanes(n_in: int, reuse_factor: int, *, in_order: bool) -> bool:
+    """Whether lanes of that many weights each serve one output, and sums may be taken in any order."""
+    return reuse_factor > 1 and n_in % reuse_factor == 0 and not in_order
+
+
+def _in_lanes(needs: KernelNeeds, reuse_factor: int) -> KernelPlan:
+    """A lane holds the weights of one output on `reuse_factor` inputs in a row, as hls4ml's Resource kernels have them.
+
+    Those without a product that needs a multiplier are shifts and adders, and take none.
+    """
+    if not has_lanes(needs.n_in, reuse_factor, in_order=False):
+        message = f"{needs.n_in} inputs are no whole lanes of {reuse_factor}"
+        raise DesignError(message)
+    free = [product for product in needs.products if product.still is not None]
+    lanes: dict[tuple[int, int], list[KernelProduct]] = {}
+    for product in needs.products:
+        if product.still is None:
+            for output in product.outputs:
+                alone = replace(product, outputs=(output,))
+                lanes.setdefault((output, product.input // reuse_factor), []).append(alone)
+    kept = []
+    for _, lane in sorted(lanes.items()):
+        multiplies = (csd_digits([product.code for product in lane]) > FREE_DIGITS).any()
+        (kept.append(tuple(lane)) if multiplies else free.extend(lane))
+    return KernelPlan(needs.n_in, needs.n_out, reuse_factor, tuple(free), tuple(kept), form=KernelForm.LANES)
 
 
 def by_output(product: KernelProduct) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from typing import Any
 
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import ConfigError
-from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.estimate.choose import adder_lut
+from fpgaprune.estimate import device_of, estimate_design, rules_for
+from fpgaprune.estimate.choose import Pricer, adder_lut
 from fpgaprune.estimate.kernels import (
     RECURRENT,
     KernelForm,
@@ -19,8 +19,9 @@ from fpgaprune.estimate.kernels import (
     kernel_prefixes,
     kernel_reuse_factor,
     plan_kernel,
+    sums_in_order,
 )
-from fpgaprune.fixed_point import EXACT_WIDTH, Overflow
+from fpgaprune.fixed_point import EXACT_WIDTH
 from fpgaprune.generate.kernels.forms import obstacle_in_text
 from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseKernels
 from fpgaprune.read.graph import read_graph
@@ -58,7 +59,7 @@ class KernelChoices:
 
 
 def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str]) -> KernelChoices:
-    """Which layers of hls4ml's graph get a kernel; `auto` gives one where it needs fewer multipliers.
+    """Which layers of hls4ml's graph get a kernel; `auto` gives one where it takes less of the device.
 
     `names` are the layers of the network the graph was made from. Raises ConfigError where `always` was asked for by
     a layer's name and cannot be had.
@@ -70,6 +71,7 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
         return KernelChoices()
     design = read_graph(graph)
     tool = "vivado_hls" if settings.backend == "Vivado" else "vitis_hls"
+    pricer = Pricer.of(design, rules_for(tool), device_of(design)[0])
     plain = {layer.name: layer.multipliers for layer in estimate_design(design, rules_for(tool)).layers}
     chosen: dict[str, ChosenKernel] = {}
     notes: list[str] = []
@@ -91,17 +93,19 @@ def choose_kernels(graph: Any, settings: GenerateSettings, names: Collection[str
             _refuse(origin, wish, settings, why_not)
             notes.append(f"layer {layer.name}: hls4ml's own kernel, since {why_not}")
             continue
-        form = KernelForm.ADDERS if wish is SparseKernels.ADDERS else KernelForm.SLOTS
+        alone = layer if layer.kind is LayerKind.BATCH_NORM else replace(layer, strategy=Strategy.LATENCY)
+        form = KernelForm.ADDERS if wish is SparseKernels.ADDERS else pricer.forms(alone)
         plans = tuple(_plan(layer, prefix, design, form) for prefix in kernel_prefixes(layer))
         bound = plain[layer.name]
         before = inf if bound is None else bound.high
         after = sum(plan.multipliers for plan in plans) * layer.parallelization_factor + _between_gates(layer)
         at_once = all(plan.reuse_factor == 1 for plan in plans)
-        if wish is SparseKernels.AUTO and (at_once or after >= before):
-            why = "at reuse factor 1 synthesis folds the constants itself" if at_once else "no fewer"
+        areas = pricer.area(layer), pricer.area(pricer.kernel(alone, form))
+        if wish is SparseKernels.AUTO and (at_once or not _gains(after, before, areas)):
+            why = "at reuse factor 1 synthesis folds the constants itself" if at_once else _compared(after, areas)
             notes.append(f"layer {layer.name}: hls4ml's own kernel ({before} multipliers; {why})")
             continue
-        chosen[layer.name] = ChosenKernel(layer, origin, plans, _note(layer, after, before))
+        chosen[layer.name] = ChosenKernel(layer, origin, plans, _note(layer, plans, after, before, areas))
     return _whole(KernelChoices(chosen, tuple(notes)), design, origins)
 
 
@@ -132,10 +136,30 @@ def with_latency(settings: GenerateSettings, names: Iterable[str]) -> GenerateSe
     return replace(settings, layers=layers)
 
 
-def _note(layer: LayerSpec, after: int, before: float) -> str:
-    said = f"layer {layer.name}: sparse kernel, {after} multipliers where hls4ml's needs {before}"
+_Areas = tuple[float | None, float | None]  # of hls4ml's kernel and ours, in LUTs with DSPs converted
+
+
+def _gains(after: int, before: float, areas: _Areas) -> bool:
+    """Whether a kernel of ours takes less of the device; by multipliers alone where that is not known."""
+    theirs, ours = areas
+    return after < before if theirs is None or ours is None else ours < theirs
+
+
+def _compared(after: int, areas: _Areas) -> str:
+    theirs, ours = areas
+    if theirs is None or ours is None:
+        return f"a sparse one has {after}"
+    return f"a sparse one has {after}, worth {ours:.0f} LUTs, DSPs included, where hls4ml's is worth {theirs:.0f}"
+
+
+def _note(layer: LayerSpec, plans: tuple[KernelPlan, ...], after: int, before: float, areas: _Areas) -> str:
+    form = " in lanes with tables of weights" if any(plan.form is KernelForm.LANES for plan in plans) else ""
+    said = f"layer {layer.name}: sparse kernel{form}, {after} multipliers where hls4ml's needs {before}"
     if layer.strategy not in {None, Strategy.LATENCY}:
         said += f" with strategy {layer.strategy}, which it replaces"
+    theirs, ours = areas
+    if theirs is not None and ours is not None:
+        said += f", worth {ours:.0f} LUTs, DSPs included, where hls4ml's is worth {theirs:.0f}"
     adders = adder_lut(layer)
     return said if adders is None else f"{said} (distributed_arithmetic: none, for at most {adders} LUTs of adders)"
 
@@ -190,8 +214,7 @@ def _refuse(origin: str, asked: SparseKernels, settings: GenerateSettings, why: 
 
 
 def _plan(layer: LayerSpec, prefix: str, design: Design, form: KernelForm) -> KernelPlan:
-    sums = layer.accumulator_precision
-    in_order = layer.kind is not LayerKind.BATCH_NORM and sums is not None and sums.overflow is not Overflow.WRAP
+    in_order = sums_in_order(layer)
     needs = kernel_needs(layer, design, f"{prefix}weight")
     return plan_kernel(needs, kernel_reuse_factor(layer, prefix), in_order=in_order, form=form)
 

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Sequence
 
 from fpgaprune.csd import csd_terms
-from fpgaprune.estimate.kernels import FREE_DIGITS, KernelPlan, KernelProduct, lane_bits, signed_bits
+from fpgaprune.estimate.kernels import FREE_DIGITS, KernelForm, KernelPlan, KernelProduct, lane_bits, signed_bits
 
 PIECE = 128  # products in one function: compilers take longer than linear over long ones
 
@@ -60,6 +60,8 @@ def kernel_text(plan: KernelPlan, name: str, title: str, fraction: int) -> str:
     at_once = plan.reuse_factor == 1 or not plan.lanes
     if at_once:
         driver, body = "at_once", _at_once(plan, fraction)
+    elif plan.form is KernelForm.LANES:
+        driver, body = "in_slots", _lanes(plan, fraction)
     elif plan.in_order:
         driver, body = "in_slots_in_order", _slots_in_order(plan, fraction)
     else:
@@ -108,8 +110,7 @@ def _at_once(plan: KernelPlan, fraction: int) -> Iterator[str]:
 
 
 def _slots(plan: KernelPlan, fraction: int) -> Iterator[str]:
-    lines = [f"{{ {_shifted(p, fraction)} {_adds(p, 'acc', 'p')} }}" for p in plan.free]
-    yield from _pieces("shifts", "const data_T x[n_in], accum_t acc[n_out]", "x, acc", lines)
+    yield from _shifts(plan, fraction)
     for number, lane in enumerate(plan.lanes):
         outputs = sorted({output for product in lane for output in product.outputs})
         yield from _lane_head(number, plan, lane, "accum_t sum[n_out]")
@@ -123,6 +124,38 @@ def _slots(plan: KernelPlan, fraction: int) -> Iterator[str]:
         yield from (f"        if (to_{output}) add(sum[{output}], p);" for output in outputs)
         yield "    }"
     yield from _all_lanes(plan, "accum_t sum[n_out]", "sum")
+
+
+def _lanes(plan: KernelPlan, fraction: int) -> Iterator[str]:
+    turns = plan.reuse_factor
+    yield "    // a[run] is the input that all multipliers of that run of inputs get in a slot."
+    yield f"    static const unsigned runs = {plan.n_in // turns};"
+    yield from _shifts(plan, fraction)
+    for number, lane in enumerate(plan.lanes):
+        (output,), run = lane[0].outputs, lane[0].input // turns
+        weights = {product.input % turns: product.code for product in lane}
+        yield ""
+        yield f"    // Multiplier {number + 1} of {plan.multipliers}: inputs {run * turns} to {(run + 1) * turns - 1}."
+        yield f"    static void multiplier_{number}(const unsigned time, const data_T a[runs], accum_t sum[n_out]) {{"
+        yield "        #pragma HLS INLINE"
+        table = ", ".join(str(weights.get(time, 0)) for time in range(turns))
+        yield f"        static const ap_int<{lane_bits(lane)}> w[slots] = {{{table}}};"
+        yield f"        add(sum[{output}], times<accum_t, {-fraction}>(a[{run}], w[time]));"
+        yield "    }"
+    yield ""
+    yield "    static void slot(const unsigned time, const data_T x[n_in], accum_t sum[n_out]) {"
+    yield "        #pragma HLS INLINE"
+    yield "        data_T a[runs];"
+    yield "        #pragma HLS ARRAY_PARTITION variable=a complete"
+    used = sorted({lane[0].input // turns for lane in plan.lanes})
+    yield from (f"        a[{run}] = x[{run * turns} + time];" for run in used)
+    yield from (f"        multiplier_{number}(time, a, sum);" for number in range(plan.multipliers))
+    yield "    }"
+
+
+def _shifts(plan: KernelPlan, fraction: int) -> Iterator[str]:
+    lines = [f"{{ {_shifted(p, fraction)} {_adds(p, 'acc', 'p')} }}" for p in plan.free]
+    yield from _pieces("shifts", "const data_T x[n_in], accum_t acc[n_out]", "x, acc", lines)
 
 
 def _slots_in_order(plan: KernelPlan, fraction: int) -> Iterator[str]:

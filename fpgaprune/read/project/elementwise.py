@@ -170,6 +170,21 @@ def dot(site: Site) -> LayerSpec:
     )
 
 
+def einsum(site: Site) -> LayerSpec:
+    """Sums of products of two tensors over shared axes (hls4ml since 1.1)."""
+    config = site.settings()
+    sizes = [config.need(name) for name in ("n_inplace", "n_free0", "n_free1", "n_contract")]
+    return site.spec(
+        LayerKind.MERGE,
+        "einsum",
+        (prod(site.input_shape),),
+        (prod(sizes[:3]),),
+        accumulator_precision=config.precision("accum_t"),
+        multiplier_limit=config.get("multiplier_limit"),
+        attributes={"products": prod(sizes)},
+    )
+
+
 def concatenate(site: Site) -> LayerSpec:
     """Two tensors side by side along one axis."""
     config = site.settings()

@@ -8,6 +8,17 @@ from fpgaprune.errors import ProjectError
 _LARGEST = 1 << 30  # bytes; the weights of the largest network that fits a device are far smaller
 
 
+def _nearby(root: Path) -> str:
+    """Where the project probably is, for the end of an error's sentence."""
+    around = [parent for parent in root.parents[:2] if (parent / "firmware").is_dir()]
+    below = sorted(folder.parent for pattern in ("*/firmware", "*/*/firmware") for folder in root.glob(pattern))
+    found = [*around, *below]
+    if not found:
+        return ""
+    others = f" (or one of {len(found) - 1} others)" if len(found) > 1 else ""
+    return f"; {found[0]} has one{others}: name that"
+
+
 class ProjectFolder:
     """A generated project; every path is relative to it and stays within it."""
 
@@ -17,7 +28,7 @@ class ProjectFolder:
             raise ProjectError(message)
         self.root = root.resolve()
         if not (self.root / "firmware").is_dir():
-            message = f"{root} has no folder firmware/: it is not a project that hls4ml wrote"
+            message = f"{root} has no folder firmware/: it is not a project that hls4ml wrote{_nearby(self.root)}"
             raise ProjectError(message)
 
     def has(self, relative: str) -> bool:

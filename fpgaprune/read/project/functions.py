@@ -54,6 +54,7 @@ _HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
         (r"pooling[12]d\w*", simple.pooling),
         (r"global_pooling[12]d\w*", simple.global_pooling),
         (r"dot[123]d", simple.dot),
+        (r"einsum", simple.einsum),
         (r"concatenate[123]d", simple.concatenate),
         (r"clone_stream", partial(simple.moved, "clone")),
         (r"repack_stream", partial(simple.moved, "repack")),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.errors import ProjectError
-from fpgaprune.estimate.kernels import KernelPlan, KernelProduct
+from fpgaprune.estimate.kernels import KernelForm, KernelPlan, KernelProduct
 from fpgaprune.read.project.folder import ProjectFolder
 
 _NAME = re.compile(r"sparse_\w+")
@@ -20,6 +20,8 @@ _CASE = re.compile(r"case \d+: a = x\[(?P<input>\d+)\]; w = (?P<code>-?\d+);(?P<
 _OUTPUTS = re.compile(r"add\(acc\[(\d+)\]")
 _MARKS = re.compile(r"to_(\d+) = true")
 _COMMENT = re.compile(r"// to ([\d, ]+)$")
+_TABLE = re.compile(r"static const ap_int<\d+> w\[slots\] = \{(?P<codes>[-\d, ]+)\};")
+_INTO = re.compile(r"add\(sum\[(?P<output>\d+)\], times<accum_t, -?\d+>\(a\[(?P<run>\d+)\], w\[time\]\)\);")
 _SIZE = re.compile(r"static const unsigned (?P<name>n_in|n_out) = (?P<value>\d+);")
 
 
@@ -40,7 +42,8 @@ def read_kernel(folder: ProjectFolder, name: str, fraction: int, reuse_factor: i
     for line in text.splitlines():
         found.take(line.strip(), fraction)
     lanes = tuple(tuple(lane) for lane in found.lanes if lane)
-    return KernelPlan(sizes["n_in"], sizes["n_out"], reuse_factor, tuple(found.free), lanes)
+    form = KernelForm.LANES if found.in_lanes else KernelForm.SLOTS
+    return KernelPlan(sizes["n_in"], sizes["n_out"], reuse_factor, tuple(found.free), lanes, form=form)
 
 
 def kernel_codes(plan: KernelPlan) -> NDArray[np.int64]:
@@ -59,10 +62,18 @@ class _Found:
 
     free: list[KernelProduct]
     lanes: list[list[KernelProduct]]
+    table: tuple[int, ...] = ()  # weights of the lane whose lines are read
+    in_lanes: bool = False
 
     def take(self, line: str, fraction: int) -> None:
         if _LANE.match(line):
             self.lanes.append([])
+        elif (table := _TABLE.match(line)) is not None:
+            self.table, self.in_lanes = tuple(int(code) for code in table["codes"].split(",")), True
+        elif (into := _INTO.match(line)) is not None and self.lanes:
+            start, output = int(into["run"]) * len(self.table), int(into["output"])
+            products = (KernelProduct(start + at, code, (output,)) for at, code in enumerate(self.table) if code)
+            self.lanes[-1].extend(products)
         elif (case := _CASE.match(line)) is not None:
             outputs = tuple(_case_outputs(case["rest"]))
             if not self.lanes:

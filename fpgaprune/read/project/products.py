@@ -137,6 +137,8 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
         attributes.update(kernel(site, product, parameters["weight"]))
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
+    elif site.io_type == "io_stream" and not function.startswith("pointwise") and product.function("kernel"):
+        attributes["window_function"] = True
     if len(site.arrays) > first + 1:
         parameters["bias"] = vector(site, site.arrays[first + 1], filters, product, "bias_t")
     return site.spec(

@@ -238,7 +238,10 @@ class Site:
     def array_name(self, position: int, what: str) -> str:
         """The array given at that place; raises ProjectError when the call has fewer."""
         if position >= len(self.arrays):
-            message = f"layer {self.name!r} calls {self.call.function} without its {what}"
+            message = (
+                f"layer {self.name!r} calls {self.call.function} without its {what}: none of its arguments "
+                f"({', '.join(self.call.arguments)}) has a file NAME.h or NAME.txt in firmware/weights"
+            )
             raise ProjectError(message)
         return self.arrays[position]
 

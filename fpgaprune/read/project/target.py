@@ -14,9 +14,12 @@ from fpgaprune.read.project.folder import ProjectFolder
 BACKENDS: Mapping[str, str] = {"vivado": "Vivado", "vitis": "Vitis", "vivadoaccelerator": "VivadoAccelerator"}
 _SCRIPTS = ("project.tcl", "build_prj.tcl", "build_opt.tcl")
 _SET = re.compile(r"^\s*set\s+(\w+)\s+\"?([^\"\n]*?)\"?\s*$", re.MULTILINE)
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 _TOP = re.compile(r"^\s*set_top\s+(\S+)", re.MULTILINE)
 _PART = re.compile(r"^\s*set_part\s+\{?([\w-]+)\}?", re.MULTILINE)
-_CLOCK = re.compile(r"^\s*create_clock\s+.*?-period\s+([\d.]+)", re.MULTILINE)
+_CLOCK = re.compile(r"^\s*create_clock\s+.*?-period\s+\"?([\d.]+)", re.MULTILINE)
+# A command of Vitis HLS (UG1399) that Vivado HLS does not know (UG902).
+_ONLY_VITIS = re.compile(r"^[ \t]*config_op\s", re.MULTILINE)
 _CONFIG = re.compile(r"^[ \t]*(config_\w+[^\n;#]*)", re.MULTILINE)
 
 
@@ -50,6 +53,7 @@ def read_target(folder: ProjectFolder) -> ProjectTarget:
     scripts = {name: folder.text(name) for name in _SCRIPTS if folder.has(name)}
     joined = "\n".join(scripts.values())
     variables = dict(_SET.findall(joined))
+    joined = _VARIABLE.sub(lambda found: variables.get(found[1] or found[2], found[0]), joined)
     settings = _settings(folder)
     backend = _backend(variables.get("backend"), settings.get("Backend"), joined)
     part = _literal(variables.get("part"), _PART.search(joined), settings.get("Part") or settings.get("XilinxPart"))
@@ -73,9 +77,12 @@ def _settings(folder: ProjectFolder) -> Mapping[str, Any]:
 def _backend(from_script: str | None, from_settings: object, scripts: str) -> str | None:
     if isinstance(from_settings, str) and from_settings.lower() not in BACKENDS:
         raise ProjectError(_foreign(from_settings))
+    if from_script is not None and from_script.lower() not in BACKENDS:
+        raise ProjectError(_foreign(from_script))
+    vitis = str(from_settings).lower() == "vitis" or _ONLY_VITIS.search(scripts)
+    if from_script is not None and from_script.lower() == "vivado" and vitis:
+        return "Vitis"  # versions of hls4ml before 1.0 write `set backend "vivado"` for both
     if from_script is not None:
-        if from_script.lower() not in BACKENDS:
-            raise ProjectError(_foreign(from_script))
         return BACKENDS[from_script.lower()]
     if isinstance(from_settings, str):
         return BACKENDS[from_settings.lower()]

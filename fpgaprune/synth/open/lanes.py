@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import UnsupportedError
-from fpgaprune.estimate.kernels import KernelPlan, KernelProduct, kernel_matrix
+from fpgaprune.estimate.kernels import KernelForm, KernelPlan, KernelProduct, kernel_matrix
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 
 Codes = NDArray[np.int64]
@@ -173,7 +173,7 @@ def multiplexed_kernel(
     reason = _type_refusal(layer, data, accumulator)
     if reason is not None or weight is None or data is None or accumulator is None or result is None:
         raise UnsupportedError(reason or "its types or constants are not known")
-    slots = [tuple(Slot(one.input, one.code, one.outputs) for one in lane) for lane in plan.lanes]
+    slots = [_in_time(lane, plan) for lane in plan.lanes]
     bias = np.zeros(1) if layer.bias is None else layer.bias.values.ravel()
     start = MultiplexedLayer(
         name=layer.name,
@@ -190,6 +190,15 @@ def multiplexed_kernel(
         fixed_width=False,
     )
     return replace(start, bias=start.with_constants([one for one in plan.free if one.still is not None]))
+
+
+def _in_time(lane: Sequence[KernelProduct], plan: KernelPlan) -> tuple[Slot | None, ...]:
+    """What a multiplier does in each slot: lanes of a table idle where a weight is zero."""
+    slots = [Slot(one.input, one.code, one.outputs) for one in lane]
+    if plan.form is not KernelForm.LANES:
+        return tuple(slots)
+    by_time = {slot.source % plan.reuse_factor: slot for slot in slots}
+    return tuple(by_time.get(time) for time in range(plan.slots))
 
 
 def has_kernel(layer: LayerSpec) -> bool:

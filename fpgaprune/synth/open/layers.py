@@ -49,13 +49,14 @@ class LayerModule:
 
     def evaluate(self, data: NDArray[np.int64]) -> NDArray[np.int64]:
         """Codes (samples, outputs) of the whole layer for codes (samples, inputs); raises UnsupportedError for none."""
-        if self.multiplexed is not None and self.windows is not None:
+        if self.windows is not None:
             padded = np.concatenate([data, np.zeros((len(data), 1), dtype=np.int64)], axis=1)
-            return np.concatenate([self.multiplexed.evaluate(padded[:, window]) for window in self.windows], axis=1)
+            return np.concatenate([self._once(padded[:, window]) for window in self.windows], axis=1)
+        return self._once(data) if self.turns is None else self.turns.evaluate(data)
+
+    def _once(self, data: NDArray[np.int64]) -> NDArray[np.int64]:
         if self.multiplexed is not None:
             return self.multiplexed.evaluate(data)
-        if self.turns is not None:
-            return self.turns.evaluate(data)
         if self.netlist is None:
             message = f"the layer {self.name} has nothing to compute it with"
             raise UnsupportedError(message)
@@ -92,6 +93,16 @@ def module_of_position(turns: OnePosition, top: str, pricing: Pricing) -> LayerM
         note = f"{turns.copies} copies of one position's hardware, for {turns.positions} positions in turns"
     multipliers = module.multipliers * turns.copies
     return replace(module, multipliers=multipliers, turns=turns, copies=turns.copies, note=note)
+
+
+def module_of_window(
+    netlist: Netlist, top: str, pricing: Pricing, windows: NDArray[np.int64], copies: int
+) -> LayerModule:
+    """A layer of whose positions `netlist` is one, on `copies` of it."""
+    module = module_of_netlist(netlist, top, pricing, frozenset())
+    note = f"{'one' if copies == 1 else copies} of {len(windows)} positions at a time"
+    multipliers = module.multipliers * copies
+    return replace(module, multipliers=multipliers, windows=windows, copies=copies, note=note)
 
 
 def module_of_lanes(

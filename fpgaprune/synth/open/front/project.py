@@ -1,11 +1,12 @@
 """From a project to its netlists: compile its C++ once, follow every layer."""
 
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import Final
 
 from fpgaprune.clang import find_clang
-from fpgaprune.design import Design, LayerKind
+from fpgaprune.design import Design, LayerKind, LayerSpec
 from fpgaprune.errors import ProgramError, UnsupportedError
 from fpgaprune.read.project import LayerCall, read_calls
 from fpgaprune.read.project.source import Variable
@@ -21,6 +22,7 @@ from fpgaprune.synth.open.netlist import Netlist, Port
 from fpgaprune.synth.open.storage import Network
 
 _MOST_ELEMENTS: Final = 200_000
+_TYPES: Final = 3  # template arguments of a convolution: data, result, configuration
 _CONVOLUTIONS: Final = frozenset({
     LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
 })  # fmt: skip
@@ -35,7 +37,7 @@ def netlists_of(project: Path, design: Design, folder: Path) -> Network:
     refused = {call.layer: reason for call in read.calls if (reason := _reason_against(design, call)) is not None}
     calls = [call for call in read.calls if call.layer not in refused]
     sizes = {variable.name: design[read.written_by[variable.name]].output_size for variable in _streams(calls)}
-    made = wrappers(calls)
+    made = wrappers(calls, {call.layer: window for call in calls if (window := _window(design, call)) is not None})
     netlists: list[Netlist] = []
     for wrapper, module in _modules(project, read.top, made, sizes, folder, refused):
         try:
@@ -45,23 +47,38 @@ def netlists_of(project: Path, design: Design, folder: Path) -> Network:
     return Network(tuple(netlists), read.results, refused)
 
 
+_RECURRENT: Final = frozenset({LayerKind.LSTM, LayerKind.GRU})
 _MEMORY: Final = "its weights are ports of the top function (kept in memory), so no product has a known constant"
-# One position is cut from the netlist of all of them, which is to stay within minutes.
+# One position is cut from the netlist of all of them where that stays within minutes; else it is compiled alone.
 _MOST_PRODUCTS: Final = 20_000
 
 
 def _reason_against(design: Design, call: LayerCall) -> str | None:
-    """Why the whole function of a layer is not the hardware that is made of it, where that is known beforehand."""
+    """Why the function of a layer is not followed, where that is known beforehand."""
     if call.in_memory:
         return _MEMORY
     layer = design[call.layer]
-    products = layer.positions * layer.weight_count
-    if layer.kind not in _CONVOLUTIONS or products <= _MOST_PRODUCTS or layer.positions <= layer.parallelization_factor:
+    if layer.kind in _RECURRENT and layer.positions > 1:
+        return f"its {layer.positions} time steps follow one another on the same hardware, which is not cut from them"
+    if not _is_large(layer) or (layer.weight_count <= _MOST_PRODUCTS and _window(design, call) is not None):
         return None
     return (
-        f"its {layer.positions} positions have {products} products, more than the {_MOST_PRODUCTS} from which the "
-        "hardware of one position is cut"
+        f"one of its {layer.positions} positions has {layer.weight_count} products, "
+        f"more than the {_MOST_PRODUCTS} that are followed"
     )
+
+
+def _is_large(layer: LayerSpec) -> bool:
+    takes_turns = layer.kind in _CONVOLUTIONS and layer.positions > layer.parallelization_factor
+    return takes_turns and layer.positions * layer.weight_count > _MOST_PRODUCTS
+
+
+def _window(design: Design, call: LayerCall) -> tuple[int, int] | None:
+    """Inputs and outputs of one position, where that is what is followed."""
+    layer = design[call.layer]
+    if not _is_large(layer) or layer.geometry is None or len(call.call.template) != _TYPES:
+        return None
+    return prod(layer.geometry.kernel) * layer.input_shape[-1], layer.output_shape[-1]
 
 
 def _streams(calls: Sequence[LayerCall]) -> list[Variable]:

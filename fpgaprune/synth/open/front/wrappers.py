@@ -12,19 +12,25 @@ from fpgaprune.templates import read_template
 
 @dataclass(frozen=True)
 class Wrapper:
-    """A layer's function and the arrays it reads and writes."""
+    """A layer's function and the arrays it reads and writes.
+
+    With a `window` it is the function of one position of a convolution, of so many inputs and outputs.
+    """
 
     function: str
     call: LayerCall
+    window: tuple[int, int] | None = None
 
     def port(self, number: int) -> str:
         """The global with width, sign, bytes and elements of one of its arrays, those read first."""
         return f"{self.function}_port{number}"
 
 
-def wrappers(calls: Sequence[LayerCall]) -> tuple[Wrapper, ...]:
-    """A function for every call."""
-    return tuple(Wrapper(f"fpgaprune_layer{number}", call) for number, call in enumerate(calls))
+def wrappers(calls: Sequence[LayerCall], windows: Mapping[str, tuple[int, int]]) -> tuple[Wrapper, ...]:
+    """A function for every call, or for one position of those layers that have a window."""
+    return tuple(
+        Wrapper(f"fpgaprune_layer{number}", call, windows.get(call.layer)) for number, call in enumerate(calls)
+    )
 
 
 def layers_source(top: str, made: Sequence[Wrapper], sizes: Mapping[str, int]) -> str:
@@ -34,6 +40,8 @@ def layers_source(top: str, made: Sequence[Wrapper], sizes: Mapping[str, int]) -
 
 
 def _function(wrapper: Wrapper, sizes: Mapping[str, int]) -> str:
+    if wrapper.window is not None:
+        return _position(wrapper, wrapper.window)
     call = wrapper.call
     parameters, before, after, facts = [], [], [], []
     for number, variable in enumerate((*call.reads, *call.writes)):
@@ -56,6 +64,29 @@ def _function(wrapper: Wrapper, sizes: Mapping[str, int]) -> str:
             after.append(f"    fpgaprune_layers::drain{moved}")
     head = f'extern "C" void {wrapper.function}({", ".join(parameters)}) {{'
     return "\n".join([*facts, head, *before, f"    {_call(call)};", *after, "}\n"])
+
+
+def _position(wrapper: Wrapper, window: tuple[int, int]) -> str:
+    """The kernel of a convolution on one window, as its function calls it for every position."""
+    call = wrapper.call
+    kinds = [f"fpgaprune_layers::element<{kind}>::type" for kind in call.call.template[:2]]
+    facts = [
+        f'extern "C" const int {wrapper.port(number)}[4] = {{fpgaprune_layers::facts<{kind}>::width, '
+        f"fpgaprune_layers::facts<{kind}>::sign, sizeof({kind}), {size}}};"
+        for number, (kind, size) in enumerate(zip(kinds, window, strict=True))
+    ]
+    given, result = (
+        f"{kind} values{number}[{size}]" for number, (kind, size) in enumerate(zip(kinds, window, strict=True))
+    )
+    constants = ", ".join(("values0", "values1", *call.call.arguments[2:]))
+    return "\n".join(
+        [
+            *facts,
+            f'extern "C" void {wrapper.function}({given}, {result}) {{',
+            f"    fpgaprune_layers::position<{kinds[0]}, {kinds[1]}, {call.call.template[2]}>({constants});",
+            "}\n",
+        ]
+    )
 
 
 def _count(variable: Variable, sizes: Mapping[str, int]) -> str:
