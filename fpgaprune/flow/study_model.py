@@ -59,7 +59,7 @@ def trained_model(  # noqa: PLR0913 - what a training is made of
         return path
     begin()
     seeded = _under(seed, settings)
-    model = called(task.build_model, seeded)
+    model = _built(task, seeded)
     with quiet("training"):
         called(task.train, model, data(), seeded, on_epoch)
     save_model(model, path, keep=True)
@@ -70,8 +70,14 @@ def initial_model(folder: Path, task: Task, settings: Mapping[str, Any], output:
     """The file of the study's model as it is built, not trained, in `output`; `seed` as in `trained_model`."""
     path = output / "trained" / f"initial_{_digest_under(seed, folder, settings)[:16]}.h5"
     if not path.is_file():
-        save_model(called(task.build_model, _under(seed, settings)), path, keep=True)
+        save_model(_built(task, _under(seed, settings)), path, keep=True)
     return path
+
+
+def _built(task: Task, settings: Mapping[str, Any]) -> Any:
+    """The model with the names that Keras gives in a fresh process, so that the same model is the same file."""
+    load_frameworks().keras.backend.reset_uids()
+    return called(task.build_model, settings)
 
 
 def _under(seed: int | None, settings: Mapping[str, Any]) -> Mapping[str, Any]:
