@@ -93,11 +93,14 @@ class Evaluation:
         return convert_network(prepared.model, settings, self.inputs, Path("project"), prepared.ranges).design
 
     def settings(self, recipe: Recipe) -> GenerateSettings:
-        """What a point asks of its project."""
+        """What a point asks of its project.
+
+        Where the model has quantizers, theirs are the bits of the point; what has none is as wide as `generate` makes it.
+        """
         hardware = self.job.sweep.hardware.model_copy(
             update={"strategy": recipe.strategy, "reuse_factor": recipe.reuse_factor}
         )
-        return replace(settings_of(hardware), width=recipe.bits)
+        return replace(settings_of(hardware), width=None if self.has_widths else recipe.bits)
 
     @property
     def inputs(self) -> InputSet:
