@@ -10,7 +10,8 @@ from fpgaprune.compress.data import Lesson
 from fpgaprune.compress.kernels import Kernel
 from fpgaprune.compress.masks import Mask
 from fpgaprune.compress.method import PruneConfig
-from fpgaprune.compress.training import Score, Trainer
+from fpgaprune.compress.scores import Score
+from fpgaprune.compress.training import Trainer
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from fpgaprune.compress.kernels import Kernel, find_kernels, select_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.method import OnProgress, Progress, PruneConfig, PruneResult, PruningDivergedError
 from fpgaprune.compress.record import Epoch, pruning_record
-from fpgaprune.compress.training import Score, Trainer
+from fpgaprune.compress.scores import Score
+from fpgaprune.compress.training import Trainer
 from fpgaprune.errors import ConfigError
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from fpgaprune.compress import TrainingData
 from fpgaprune.compress.quantization import PostTraining, QuantizeResult
-from fpgaprune.compress.training import Score
+from fpgaprune.compress.scores import Score
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.bits_trials import Bits, Costs, CostTable, Trials, costs_of_layers, lost_alone, total_costs
 from fpgaprune.flow.compression import Compression

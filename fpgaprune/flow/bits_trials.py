@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpgaprune.compress import TrainingData
 from fpgaprune.compress.data import Arrays, as_tuple
 from fpgaprune.compress.quantization import LayerTypes, PostTraining, Quantizer, QuantizeResult
-from fpgaprune.compress.training import Score
+from fpgaprune.compress.scores import Score
 from fpgaprune.flow.compression import Compression, estimate_model, score_on
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.results import Estimate

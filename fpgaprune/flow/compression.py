@@ -14,7 +14,7 @@ from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.metrics import Metric
-from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
+from fpgaprune.compress.scores import Score, fitting_targets, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.estimate import estimate_design
 from fpgaprune.flow.dataset import Dataset, check_targets, likely_loss, read_dataset

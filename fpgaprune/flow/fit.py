@@ -16,7 +16,7 @@ from fpgaprune.compress.copying import predict
 from fpgaprune.compress.data import as_tuple
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
-from fpgaprune.compress.training import Score, fitting_targets, resolve_loss
+from fpgaprune.compress.scores import Score, fitting_targets, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.flow.compression import VALIDATION, Compression, Epoch, Watch, save_model, score_on
 from fpgaprune.flow.fit_steps import Bench, Combination, combinations, name_of, run_steps

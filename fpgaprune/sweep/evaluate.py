@@ -95,7 +95,7 @@ class Evaluation:
     def settings(self, recipe: Recipe) -> GenerateSettings:
         """What a point asks of its project.
 
-        Where the model has quantizers, theirs are the bits of the point; what has none is as wide as `generate` makes it.
+        Where the model has quantizers, the bits of the point are theirs; the rest is as wide as `generate` makes it.
         """
         hardware = self.job.sweep.hardware.model_copy(
             update={"strategy": recipe.strategy, "reuse_factor": recipe.reuse_factor}

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from fpgaprune.compress.data import TrainingData
 from fpgaprune.compress.post_training import LAYER_LIMIT
 from fpgaprune.compress.run import POSITIVE, check_settings, positive, whole
+from fpgaprune.compress.scores import Score
 from fpgaprune.compress.stack.layers import CannotStackError
 from fpgaprune.compress.stack.network import Arrays, Member
 from fpgaprune.compress.stack.state import Keeper, State
 from fpgaprune.compress.stack.trainer import Alone, Settings, Trained, train_together
-from fpgaprune.compress.training import Score
 from fpgaprune.errors import ConfigError, unknown_choice
 
 _STARTS = ("initial", "trained")

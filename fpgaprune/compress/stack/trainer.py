@@ -11,10 +11,11 @@ from fpgaprune.compress.copying import predict
 from fpgaprune.compress.data import TrainingData, as_tuple
 from fpgaprune.compress.kernels import find_kernels, refuse_without_zero, select_kernels
 from fpgaprune.compress.masks import remove_smallest
+from fpgaprune.compress.scores import Outputs, Score, fitting_targets, resolve_loss
 from fpgaprune.compress.stack.layers import CONVOLUTIONS, CannotStackError
 from fpgaprune.compress.stack.network import Arrays, Member, Stack
 from fpgaprune.compress.stack.state import State, put_state, state_of
-from fpgaprune.compress.training import Outputs, Score, Trainer, fitting_targets, resolve_loss
+from fpgaprune.compress.training import Trainer
 from fpgaprune.frameworks import load_frameworks, quiet
 
 _VALIDATION_BATCH = 1024
