@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,14 @@ from fpgaprune.synth import Outcome, Plan, State, Step, execute, failures
 from fpgaprune.synth.execute import COMMAND, LOG
 
 COUNT = "import pathlib; p = pathlib.Path('out'); print('ran'); p.write_text(pathlib.Path('in').read_text() * 2)"
+
+
+@pytest.fixture(autouse=True)
+def heard_interrupts() -> Iterator[None]:
+    """Ctrl-C as in a terminal: programs that are started in the background ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def step(name: str, code: str = COUNT, **changes: object) -> Step:
