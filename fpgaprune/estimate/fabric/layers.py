@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context
+from fpgaprune.estimate.fabric.einsum import describe_einsum_dense
 from fpgaprune.estimate.fabric.elementwise import (
     describe_activation,
     describe_batch_norm,
@@ -44,7 +45,7 @@ def _wires(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric:  # 
 
 def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
     weight, data = layer.weight, context.input_type(layer)
-    if weight is None or data is None or too_wide(weight):
+    if weight is None or data is None or too_wide(weight) or context.narrowed(layer):
         return None
     codes = context.codes[layer.name]
     convolution = layer.kind in _CONVOLUTIONS
@@ -170,6 +171,7 @@ _RULES: Mapping[LayerKind, LayerDescription] = MappingProxyType({
     LayerKind.CONV2D: _matrix,
     LayerKind.DEPTHWISE_CONV1D: _matrix,
     LayerKind.DEPTHWISE_CONV2D: _matrix,
+    LayerKind.EINSUM_DENSE: describe_einsum_dense,
     LayerKind.BATCH_NORM: describe_batch_norm,
     LayerKind.ACTIVATION: describe_activation,
     LayerKind.SOFTMAX: describe_softmax,
