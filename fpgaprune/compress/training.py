@@ -45,6 +45,7 @@ class Trainer:
         ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
     ) -> None:
         tensorflow = load_frameworks().tensorflow
+        tensorflow.random.set_seed(seed)  # what dropout and noise draw follows from the state of the process
         self.model = model
         self.kernels = tuple(kernels)
         self._data = data
