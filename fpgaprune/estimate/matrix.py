@@ -210,15 +210,29 @@ def _lanes_cost(matrix: Matrix, context: Context) -> Cost:
     return exactly(matrix.lanes, context.pricing.dsp(matrix.data.width, matrix.weight.precision.width))
 
 
+def _last_lane_bits(matrix: Matrix) -> int:
+    """Bits that the constants of the last lane need: the last `reuse_factor` of them, output by output; 0 for zeros.
+
+    hls4ml packs one constant of every lane into a word of memory (ARRAY_RESHAPE by blocks), the last lane uppermost,
+    and the tool drops the upper bits that no word needs: so it is in all 160 weight memories that reports list.
+    """
+    last = matrix.codes.T.ravel()[(matrix.lanes // matrix.copies - 1) * matrix.reuse_factor :]
+    low, high = int(last.min()), int(last.max())
+    return high.bit_length() if low >= 0 else max(high, -low - 1).bit_length() + 1
+
+
 def _resource(matrix: Matrix, context: Context) -> Finding:
     """Multipliers that read their constant from memory: what it is does not matter."""
-    rules = context.rules
+    rules, data = context.rules, matrix.data.width
     cost = _lanes_cost(matrix, context)
-    price = context.pricing.dsp(matrix.data.width, matrix.weight.precision.width)
+    price = context.pricing.dsp(data, matrix.weight.precision.width)
     note = "time-multiplexed: the count does not depend on the weights"
-    if price > 1 and rules.counts_fused_once:
-        fused = matrix.lanes * price - (price - 1)
-        return Finding(Cost(cost.multipliers, Bound.exactly(fused)), notes=(note, "one lane is fused with its adder"))
+    bits = _last_lane_bits(matrix) if rules.narrows_last_lane else 0
+    last = context.pricing.dsp(data, bits) if bits else price
+    if last < price:
+        dsp = Bound.exactly(cost.dsp.high - matrix.copies * (price - last))
+        notes = (note, f"but for the last lane, whose values need {bits} of {matrix.weight.precision.width} bits")
+        return Finding(Cost(cost.multipliers, dsp), notes=notes)
     if price == 0 and rules.fuses_lanes is not False and context.pricing.implementation != "fabric":
         return _fused(matrix, cost, note, context)
     return Finding(cost, notes=(note,))
