@@ -164,6 +164,9 @@ def estimate_pooling(layer: LayerSpec, context: Context) -> Finding:
     if total is None:
         return Finding(None, notes=("not estimated: the type of its sums is not known",))
     means = layer.output_shape[-1] if context.streams else prod(layer.output_shape)
+    read = context.liveness.read.get(layer.name)
+    if read is not None and read.size == means:
+        means = int(read.sum())
     high = exactly(means, context.pricing.dsp(total.width, total.width + 1))
     divisor = f"{taps} values or fewer" if _partial(layer) else f"{taps} values"
     note = f"bounded: a mean of {divisor} multiplies by the inverse or divides, and no report tells which"
