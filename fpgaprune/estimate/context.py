@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.cost import Cost
 from fpgaprune.estimate.liveness import Liveness, find_liveness
+from fpgaprune.estimate.passing import CONVOLUTIONS
+from fpgaprune.estimate.positions import has_positions_apart
 from fpgaprune.estimate.pricing import Pricing
 from fpgaprune.estimate.products import Products, count_products
 from fpgaprune.estimate.rules import MappingRules
@@ -36,7 +38,7 @@ class Context:
     rules: MappingRules
     pricing: Pricing
     liveness: Liveness
-    dense_codes: dict[str, NDArray[np.int64]]
+    codes: dict[str, NDArray[np.int64]]  # constants of a product, (inputs, outputs), of those layers that have one
 
     @property
     def unrolls(self) -> bool:
@@ -55,6 +57,19 @@ class Context:
     def folds(self, layer: LayerSpec) -> bool:
         """Whether synthesis sees this layer's constants as constants rather than as memory contents."""
         return _folds(layer, self.rules)
+
+    def positions_apart(self, layer: LayerSpec) -> bool:
+        """Whether each position of a convolution has hardware of its own, and so may lack some of it."""
+        return has_positions_apart(layer, self.design.io_type)
+
+    def live_positions(self, layer: LayerSpec) -> int:
+        """How many positions are computed at once; of those with hardware of their own, the ones that anyone reads."""
+        if self.streams:
+            return 1
+        read = self.liveness.read.get(layer.name)
+        if not self.positions_apart(layer) or read is None or not read.size or read.size % layer.positions:
+            return max(1, layer.parallelization_factor)
+        return int(read.reshape(layer.positions, -1).any(axis=1).sum())
 
     def input_type(self, layer: LayerSpec, index: int = 0) -> FixedPoint | None:
         """Type of the data at one input, as the tool multiplies it; None where it is not known."""
@@ -102,8 +117,8 @@ class Context:
 
 
 def build_context(design: Design, rules: MappingRules, pricing: Pricing) -> Context:
-    """Read the constants of the dense layers once and find the dead neurons."""
-    codes = {layer.name: matrix for layer in design if (matrix := _dense_codes(layer)) is not None}
+    """Read the constants of the products once, and find what is dead."""
+    codes = {layer.name: matrix for layer in design if (matrix := _matrix_codes(layer)) is not None}
     constants = {name: matrix for name, matrix in codes.items() if _folds(design[name], rules)}
     return Context(design, rules, pricing, find_liveness(design, constants), codes)
 
@@ -118,10 +133,11 @@ def _folds(layer: LayerSpec, rules: MappingRules) -> bool:
     return True
 
 
-def _dense_codes(layer: LayerSpec) -> NDArray[np.int64] | None:
+def _matrix_codes(layer: LayerSpec) -> NDArray[np.int64] | None:
     weight = layer.weight
-    if layer.kind is not LayerKind.DENSE or weight is None or weight.values.ndim != 2:
+    if weight is None or (layer.kind is not LayerKind.DENSE and layer.kind not in CONVOLUTIONS):
         return None
     if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
         return None
-    return weight.codes
+    flat = weight.codes
+    return flat.reshape(-1, flat.shape[-1]) if flat.ndim > 1 else flat.reshape(-1, 1)

@@ -135,7 +135,8 @@ def _scaled(layer: LayerSpec, data: FixedPoint | None, context: Context) -> Find
     copies = max(1, _elements(layer, context) // codes.size)
     table = layer.tables.get("table")
     width = table.precision.width if operation == "elu" and table is not None else data.width
-    counted = context.count(codes).scaled(copies)
+    live = None if context.streams else context.liveness.live_elements(layer, codes.size * copies)
+    counted = context.count(codes).scaled(copies) if live is None else context.count(np.tile(codes, (copies, 1))[live])
     note = f"extrapolated: no report has the activation {operation!r}"
     cost = constant_cost(counted, width, context.pricing)
     return Finding(cost, int(np.count_nonzero(codes)) * copies, notes=(note,), extrapolated=True)
@@ -163,6 +164,9 @@ def estimate_pooling(layer: LayerSpec, context: Context) -> Finding:
     if total is None:
         return Finding(None, notes=("not estimated: the type of its sums is not known",))
     means = layer.output_shape[-1] if context.streams else prod(layer.output_shape)
+    read = context.liveness.read.get(layer.name)
+    if read is not None and read.size == means:
+        means = int(read.sum())
     high = exactly(means, context.pricing.dsp(total.width, total.width + 1))
     divisor = f"{taps} values or fewer" if _partial(layer) else f"{taps} values"
     note = f"bounded: a mean of {divisor} multiplies by the inverse or divides, and no report tells which"
@@ -183,13 +187,30 @@ def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
     one, other = context.input_type(layer, 0), context.input_type(layer, 1)
     if one is None or other is None:
         return Finding(None, notes=("not estimated: the types of its inputs are not known",))
-    shape = layer.input_shape if contracts else layer.output_shape
-    products = shape[-1] if context.streams and shape else prod(shape)
-    products = int(layer.attributes.get("products", products))
-    reuse_factor = context.reuse_factor(layer) if contracts else 1
     price = context.pricing.dsp(one.width, other.width)
-    cost = exactly(ceil(products / reuse_factor), price)
     note = f"extrapolated: no report has the merge {layer.operation!r}"
+    if not contracts:
+        return _products_of_data(layer, price, note, context)
+    products = layer.input_shape[-1] if context.streams and layer.input_shape else prod(layer.input_shape)
+    products = int(layer.attributes.get("products", products))
+    cost = exactly(ceil(products / context.reuse_factor(layer)), price)
     return Finding(
         Cost(cost.multipliers, Bound(cost.dsp.low, products * price)), products, notes=(note,), extrapolated=True
     )
+
+
+def _products_of_data(layer: LayerSpec, price: int, note: str, context: Context) -> Finding:
+    """A multiplier for each element that anyone reads and that two values make which move."""
+    shape = layer.output_shape
+    products = shape[-1] if context.streams and shape else prod(shape)
+    read = context.liveness.read.get(layer.name)
+    if read is None or read.size != products:
+        return Finding(exactly(products, price), products, notes=(note,), extrapolated=True)
+    moving = [np.resize(context.liveness.moving[name], read.size) for name in layer.inputs]
+    count = int((read & np.logical_and.reduce(moving)).sum())
+    cost = exactly(count, price)
+    by_constants = int((read & np.logical_or.reduce(moving)).sum()) - count
+    if by_constants:
+        cost = cost.spanning(exactly(count + by_constants, price))
+        note = f"bounded: {by_constants} of its values are multiplied by constants that are not known; {note}"
+    return Finding(cost, products, notes=(note,), extrapolated=True)

@@ -161,5 +161,5 @@ def estimate_layer(layer: LayerSpec, context: Context, *, doubtful: bool = False
         strategy=None if layer.strategy is None else layer.strategy.value,
         notes=finding.notes,
         extrapolated=finding.extrapolated or (doubtful and cost is not None and cost.multipliers.high > 0),
-        complexity=count_complexity(layer, context.input_type(layer), context.dense_codes.get(layer.name)),
+        complexity=count_complexity(layer, context.input_type(layer), context.codes.get(layer.name)),
     )
