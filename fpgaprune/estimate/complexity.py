@@ -37,7 +37,7 @@ def count_complexity(
         if "recurrent_" in name and layer.output_precision is not None:
             width = layer.output_precision.width
         own = codes if name == "weight" and codes is not None else parameter.codes
-        blocks = tuple(own) if layer.kind is LayerKind.EINSUM_DENSE else (own,)
+        blocks = tuple(own.reshape(parameter.values.shape)) if layer.kind is LayerKind.EINSUM_DENSE else (own,)
         for block in blocks:
             total += _matrix(block, parameter, width)
     times = _times(layer)
