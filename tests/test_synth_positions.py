@@ -138,6 +138,22 @@ def test_streams_are_one_positions_hardware_shared_or_not(tmp_path: Path) -> Non
 
 @pytest.mark.keras
 @pytest.mark.slow
+def test_a_window_as_large_as_what_a_stream_brings_is_synthesized_whole(tmp_path: Path) -> None:
+    def whole(keras: Any, _: Any) -> Any:
+        x = start = keras.Input((3, 2), name="x")
+        return keras.Model(start, keras.layers.Conv1D(2, 3, name="conv")(x))
+
+    project, settings = tmp_path / "p", GenerateSettings(io_type="io_stream")
+    generate_loaded(generate_models.loaded(generate_models.built(whole)), project, settings, run_verify=False)
+    job = open_job(project, OpenSettings("vitis_hls"))
+    (tmp_path / "netlists").mkdir()
+    modules, reasons = build_modules(job, front_end(project, job.design, tmp_path / "netlists"))
+    assert not reasons
+    assert modules["conv"].multipliers == job.needed["conv"] > 0
+
+
+@pytest.mark.keras
+@pytest.mark.slow
 def test_convolutions_take_turns_on_copies_and_on_kernels_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
