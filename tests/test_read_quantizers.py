@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from test_read_project import WEIGHTS, files, header, write
 
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.read.project import read_project
+from tests.written_project import WEIGHTS, files, header, write
 
 TOP = """
 #include "parameters.h"
