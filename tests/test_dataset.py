@@ -114,6 +114,20 @@ def test_a_task_that_gives_no_data_is_refused(code: str, score: str | None, word
         read_dataset(tmp_path, FakeModel(), score)
 
 
+def test_arrays_are_called_as_in_the_model_file_or_as_it_was_read(tmp_path: Path) -> None:
+    model = FakeModel()
+    model.inputs, model.input_names, model.output_names = [np.zeros((1, 4))] * 2, ["a_layer", "in_put"], ["out_1"]
+    x, y = np.ones((3, 4)), np.arange(3) % 2
+    for names in (("a", "in_put", "out.1"), ("a_layer", "in_put", "out_1")):
+        ends = ("", "_test")
+        arrays = {f"{name}{end}": each for end in ends for name, each in zip(names, (x, 2 * x, y), strict=True)}
+        np.savez(tmp_path / "a.npz", **arrays)
+        found = read_dataset(tmp_path / "a.npz", model)
+        assert [float(each.max()) for each in found.x] == [1.0, 2.0]
+        assert np.array_equal(found.y[0], y)
+        assert found.test_y is not None
+
+
 def test_test_targets_are_of_the_form_of_the_others() -> None:
     x, y = np.zeros((4, 4)), np.array([0, 1, 0, 1])
     check_targets(FakeModel(), Dataset(x, y, x, y), "sparse_categorical_crossentropy")

@@ -89,6 +89,8 @@ def with_amounts(settings: Mapping[str, Any], part: str) -> dict[str, Any]:
 
 
 def answer(found: Compressed, form: Format) -> None:
-    """The figures before and after on standard output, where the files are on standard error."""
+    """The figures before and after on standard output, where the files are and what is noted on standard error."""
+    for note in found.record["notes"]:
+        tell(f"note: {note}")
     emit(form, compression_sheet(found.record), lambda: found.record)
     tell(f"The model is in {found.output}, its record in {found.record_path}.")

@@ -80,6 +80,8 @@ def run(
             score=score,
             watcher=progress,
         )
+    for note in (found.record or {}).get("notes", ()):
+        tell(f"note: {note}")
     emit(form, fit_sheet(found), found.json)
     if found.output is None:
         raise typer.Exit(1)

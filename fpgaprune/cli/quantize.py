@@ -163,6 +163,8 @@ def _widths(text: str | None) -> tuple[int, ...]:
 
 
 def _answer(found: BitsResult, form: Format) -> None:
+    for note in (found.record or {}).get("notes", ()):
+        tell(f"note: {note}")
     if form is Format.TEXT and found.record is not None:
         show(to_text(compression_sheet(found.record)))
         show("")

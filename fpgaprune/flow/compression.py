@@ -88,7 +88,8 @@ class Compression:
     ) -> None:
         check_model_output(output)
         self.settings = settings or GenerateSettings()
-        self.model = load_model(path, weights).model
+        loaded = load_model(path, weights)
+        self.model, self._notes = loaded.model, loaded.notes
         self.dataset = read_dataset(data, self.model, score)
         self.inputs = InputSet(as_tuple(self.dataset.x), data.name, real=True)
         self.loss = loss or likely_loss(self.model, self.dataset.y)
@@ -125,6 +126,7 @@ class Compression:
             **record,
             **self._taught,
             "model": self._path.name,
+            "notes": list(self._notes),
             "output": self._output.name,
             "seconds": round(seconds, 3),
             "loss": self.loss,

@@ -16,6 +16,7 @@ from fpgaprune.errors import ConfigError
 from fpgaprune.flow.study_model import called
 from fpgaprune.flow.study_task import StudyData, run_task
 from fpgaprune.read.arrays import fitting_inputs, read_arrays
+from fpgaprune.read.model.names import safe_name
 
 Array = NDArray[Any]
 
@@ -196,7 +197,8 @@ def _from_arrays(arrays: Mapping[str, Array], model: Any, path: Path) -> Dataset
 
 def _from_named(arrays: Mapping[str, Array], model: Any, path: Path) -> Dataset:
     """Arrays for several inputs or outputs, by their names in the model; a single one may be called as elsewhere."""
-    inputs, outputs = list(model.input_names), list(model.output_names)
+    inputs = [_as_stored(name, arrays, is_input=True) for name in model.input_names]
+    outputs = [_as_stored(name, arrays, is_input=False) for name in model.output_names]
     if len(inputs) == 1 and inputs[0] not in arrays:
         inputs = [next((name for name in _TRAIN_NAMES if name in arrays), inputs[0])]
     if len(outputs) == 1 and outputs[0] not in arrays:
@@ -214,6 +216,13 @@ def _from_named(arrays: Mapping[str, Array], model: Any, path: Path) -> Dataset:
     if not all(f"{name}_test" in arrays for name in (*inputs, *outputs)):
         return _checked(Dataset(*part("")), path)
     return _checked(Dataset(*part(""), *part("_test")), path)
+
+
+def _as_stored(name: str, arrays: Mapping[str, Array], *, is_input: bool) -> str:
+    """What the arrays call a layer: by its name, or by the one in the model file that is no name for hardware."""
+    if name in arrays:
+        return name
+    return next((each for each in arrays if safe_name(each, (), is_input=is_input) == name), name)
 
 
 def _from_table(table: Array, shape: tuple[int, ...], path: Path) -> Dataset:
