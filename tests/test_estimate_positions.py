@@ -208,7 +208,7 @@ def chains(draw: st.DrawFn) -> list[LayerSpec]:
         elif kind is LayerKind.POOLING:
             layer = pooling(reads, before, draw(geometries(before[:-1], dilated=False)))
         elif kind is LayerKind.GLOBAL_POOLING:
-            layer = LayerSpec("g", kind, (reads,), before, before[-1:], WIDE, WIDE, operation="average")
+            layer = LayerSpec("g", kind, (reads,), before, before[-1:], WIDE, WIDE, operation="max")
         else:
             layer = _moving(kind, reads, before, draw)
         layers.append(replace(layer, name=f"l{number}"))
@@ -244,6 +244,14 @@ def _moving(kind: LayerKind, reads: str, before: Shape, draw: st.DrawFn) -> Laye
 def test_a_chain_costs_what_the_dense_layers_cost_that_compute_the_same(layers: list[LayerSpec]) -> None:
     flat = [layers[0], *(dense(layer.name, layer.inputs[0], as_matrix(layer)) for layer in layers[1:-1]), layers[-1]]
     assert multipliers(*layers) == multipliers(*flat)
+
+
+def test_means_that_nobody_reads_cost_nothing() -> None:
+    mean = LayerSpec("mean", LayerKind.GLOBAL_POOLING, ("in",), (3, 2), (2,), WIDE, WIDE, operation="average")
+    found = [
+        multipliers(image((3, 2)), mean, dense("last", "mean", codes))["mean"] for codes in ([[1], [0]], [[0], [0]])
+    ]
+    assert found == [{"low": 0, "high": 1}, 0]
 
 
 def test_images_side_by_side_are_followed_along_any_axis() -> None:

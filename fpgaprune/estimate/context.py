@@ -16,6 +16,7 @@ from fpgaprune.estimate.products import Products, count_products
 from fpgaprune.estimate.rules import MappingRules
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 
+_PASSING = frozenset({LayerKind.ACTIVATION, LayerKind.RESHAPE, LayerKind.POOLING})
 _NEVER_NEGATIVE = frozenset({"relu", "relu1", "relu6", "relu_max", "sigmoid", "hard_sigmoid", "softplus"})
 
 
@@ -96,6 +97,16 @@ class Context:
         rules = self.rules
         free = max(rules.free_digits, FREE_DIGITS) if shifts else rules.free_digits
         return count_products(codes, free, shared=rules.shares_products, strips_zeros=rules.strips_zeros)
+
+    def narrowed(self, layer: LayerSpec) -> bool:
+        """Whether a quantizer with a type for every element stands before this layer."""
+        while layer.inputs:
+            layer = self.design[layer.inputs[0]]
+            if layer.operation == "quantize":
+                return True
+            if layer.kind not in _PASSING or len(layer.inputs) != 1:
+                return False
+        return False
 
     def never_negative(self, layer: LayerSpec) -> bool:
         """Whether the data of a layer come from a function whose results have no sign, moved or pooled at most."""

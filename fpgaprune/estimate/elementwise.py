@@ -1,4 +1,4 @@
-"""Layers that multiply element by element: batch normalization, softmax, activations with a slope, merges."""
+"""Layers that multiply element by element: batch normalization, softmax, activations, averages, merges."""
 
 from dataclasses import replace
 from math import ceil, prod
@@ -14,10 +14,12 @@ from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 
 _SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
+# hls4ml computes the index of an entry as data x table size / a power of two (nnet_activation.h).
+_SIZED = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 _SELU = 1.0507009873554805  # the slope of its positive branch, arXiv 1706.02515, section 2
 _FREE = frozenset({
     "linear", "relu", "relu1", "relu6", "relu_max", "thresholded_relu",
-    "sigmoid", "tanh", "softplus", "softsign",
+    "unary_lut", "quantize",
     "binary_tanh", "ternary_tanh", "normalize_binary_tanh", "normalize_ternary_tanh",
 })  # fmt: skip
 
@@ -49,7 +51,15 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
     limited = None if context.unrolls else limit
     cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
-    return Finding(cost, products, first)
+    doubts = _unseen_reuse(context, reuse_factor, cost)
+    return Finding(cost, products, first, doubts, extrapolated=bool(doubts))
+
+
+def _unseen_reuse(context: Context, reuse_factor: int, cost: Cost) -> tuple[str, ...]:
+    if context.rules.tool != "vitis_hls" or context.pricing.implementation or reuse_factor == 1:
+        return ()
+    note = "extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings"
+    return (note,) if cost.multipliers.high else ()
 
 
 def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
@@ -75,23 +85,54 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
     price = context.pricing.dsp(*widths)
     cost = exactly(multipliers, price)
     if slices == 1 or context.streams:
-        return Finding(cost, products=multipliers)
+        doubts = _unseen_reuse(context, reuse_factor, cost) if context.streams else ()
+        return Finding(cost, products=multipliers, notes=doubts, extrapolated=bool(doubts))
     unrolled = exactly(multipliers * slices, price)
     note = "bounded: no report has a softmax over several slices at once"
     return Finding(cost.spanning(unrolled), products=multipliers * slices, notes=(note,), extrapolated=True)
 
 
 def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
-    """Tables and comparisons are free; a slope is one multiplication by a constant per element."""
+    """Tables and comparisons are free; a slope is one multiplication by a constant per element.
+
+    So is the size of a table that is no power of two: the index of its entry is multiplied out.
+    """
     operation = layer.operation or "linear"
     if operation in _FREE:
         return Finding(NOTHING, products=0, first_order=0)
     data = context.input_type(layer)
+    if operation in _SIZED and data is not None:
+        index = _indexed(layer, data, context)
+        if operation not in {"elu", "selu"}:
+            return index
+        found = _scaled(layer, data, context)
+        return found if found.cost is None or index.cost is None else replace(found, cost=found.cost + index.cost)
+    return _scaled(layer, data, context)
+
+
+def _indexed(layer: LayerSpec, data: FixedPoint, context: Context) -> Finding:
+    """The products that find an entry of a table."""
+    table = layer.tables.get("table")
+    counted = context.count(np.array([[1 if table is None else table.size]]))
+    if not counted.count:
+        return Finding(NOTHING, products=0, first_order=0)
+    elements = _elements(layer, context)
+    note = "extrapolated: no report has a table whose size is no power of two"
+    cost = constant_cost(counted.scaled(elements), data.width, context.pricing)
+    return Finding(cost, elements, notes=(note,), extrapolated=True)
+
+
+def _elements(layer: LayerSpec, context: Context) -> int:
+    """Values at once: those of one position in a stream."""
+    return layer.input_shape[-1] if context.streams and layer.input_shape else max(1, prod(layer.input_shape))
+
+
+def _scaled(layer: LayerSpec, data: FixedPoint | None, context: Context) -> Finding:
+    operation = layer.operation or "linear"
     codes = None if data is None else _factors(layer, data, streams=context.streams)
     if codes is None or data is None:
         return Finding(None, notes=(f"not estimated: no rule for the activation {operation!r}",))
-    elements = layer.input_shape[-1] if context.streams and layer.input_shape else max(1, prod(layer.input_shape))
-    copies = max(1, elements // codes.size)
+    copies = max(1, _elements(layer, context) // codes.size)
     table = layer.tables.get("table")
     width = table.precision.width if operation == "elu" and table is not None else data.width
     live = None if context.streams else context.liveness.live_elements(layer, codes.size * copies)
@@ -109,6 +150,33 @@ def _factors(layer: LayerSpec, data: FixedPoint, *, streams: bool) -> NDArray[np
         return factor.codes([_SELU]).reshape(-1, 1)
     slope = layer.parameters.get(_SLOPE.get(layer.operation or "", ""))
     return None if slope is None else slope.codes.reshape(-1, 1)
+
+
+def estimate_pooling(layer: LayerSpec, context: Context) -> Finding:
+    """Maxima are free, and so are means of a power of two; other means are products by the inverse, or divided.
+
+    The one report of such a mean (ten values of 8 bits, Vivado HLS 2019.2) has a multiplication of 8 by 9 bits.
+    """
+    taps = prod(layer.geometry.kernel) if layer.geometry is not None else prod(layer.input_shape[:-1])
+    if layer.operation != "average" or (taps & (taps - 1) == 0 and not _partial(layer)):
+        return Finding(NOTHING, products=0, first_order=0)
+    total = layer.accumulator_precision or context.input_type(layer)
+    if total is None:
+        return Finding(None, notes=("not estimated: the type of its sums is not known",))
+    means = layer.output_shape[-1] if context.streams else prod(layer.output_shape)
+    read = context.liveness.read.get(layer.name)
+    if read is not None and read.size == means:
+        means = int(read.sum())
+    high = exactly(means, context.pricing.dsp(total.width, total.width + 1))
+    divisor = f"{taps} values or fewer" if _partial(layer) else f"{taps} values"
+    note = f"bounded: a mean of {divisor} multiplies by the inverse or divides, and no report tells which"
+    return Finding(NOTHING.spanning(high), products=means, first_order=0, notes=(note,), extrapolated=True)
+
+
+def _partial(layer: LayerSpec) -> bool:
+    """Whether windows at the border average fewer values than others."""
+    padded = layer.geometry is not None and any(any(pair) for pair in layer.geometry.padding)
+    return padded and not layer.attributes.get("count_pad")
 
 
 def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
