@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Strategy
-from fpgaprune.estimate import estimate_design
+from fpgaprune.estimate import MappingRules, estimate_design, rules_for
 
 Codes = NDArray[np.int64]
 Shape = tuple[int, ...]
@@ -270,3 +270,13 @@ def test_images_side_by_side_are_followed_along_any_axis() -> None:
             codes = np.where(part, kernel.reshape(1, 2), 0)
             expected = sum(len({code for code in row if code not in {0, 3}}) for row in codes.tolist())
             assert found[name] == expected, (axis, name)
+
+
+@pytest.mark.parametrize(("rules", "expected"), [(VITIS, 3 + 2), (rules_for("yosys"), 3 + 2)])
+def test_lines_of_a_kernel_for_all_positions_are_products_like_others(rules: MappingRules, expected: int) -> None:
+    """Constants of two signed digits are shifts in its text, so no multiplication for Yosys either."""
+    kernel: dict[str, Any] = {"attributes": {"sparse_kernel": True, "kernel_bits": "3x7", "kernel_multipliers": 3}}
+    conv = convolution("in", (4, 1), [[[45, 3]], [[45, 6]], [[53, 5]]], THREE, **kernel)
+    found = estimate_design(design(image((4, 1)), conv), rules).layers[-1]
+    assert found.multipliers is not None
+    assert found.multipliers.json() == expected

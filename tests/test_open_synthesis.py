@@ -70,6 +70,13 @@ def fresh(project: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_neuron_that_never_changes_is_part_of_the_bias_of_shared_multipliers(tmp_path: Path) -> None:
+    codes = (np.array([[45, 0], [7, 0]]), np.array([[300, -301], [77, 45]]))
+    folder = write_mlp(tmp_path / "net", Mlp(codes, bits=14, reuse=(1, 2)))
+    found = counts(synthesize(folder))  # held to the C simulation
+    assert found["d1"][0] == 2  # those of the neuron that moves
+
+
 @pytest.mark.parametrize("rules", ["vitis_hls", "vivado_hls", "yosys"])
 def test_every_layer_is_as_estimated(project: Path, rules: str) -> None:
     result = synthesize(project, rules)

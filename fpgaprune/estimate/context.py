@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.cost import Cost
+from fpgaprune.estimate.kernels import FREE_DIGITS
 from fpgaprune.estimate.liveness import Liveness, find_liveness
 from fpgaprune.estimate.passing import CONVOLUTIONS
 from fpgaprune.estimate.positions import has_positions_apart
@@ -88,10 +89,14 @@ class Context:
             return layer.input_precision
         return self.design[layer.inputs[index]].output_precision if index < len(layer.inputs) else None
 
-    def count(self, codes: NDArray[np.int64]) -> Products:
-        """The multiplications by the constants `codes` (inputs, outputs), by the tool's rules."""
+    def count(self, codes: NDArray[np.int64], *, shifts: bool = False) -> Products:
+        """The multiplications by the constants `codes` (inputs, outputs), by the tool's rules.
+
+        `shifts`: the text has shifts in place of the products by constants of two signed digits or fewer.
+        """
         rules = self.rules
-        return count_products(codes, rules.free_digits, shared=rules.shares_products, strips_zeros=rules.strips_zeros)
+        free = max(rules.free_digits, FREE_DIGITS) if shifts else rules.free_digits
+        return count_products(codes, free, shared=rules.shares_products, strips_zeros=rules.strips_zeros)
 
     def narrowed(self, layer: LayerSpec) -> bool:
         """Whether a quantizer with a type for every element stands before this layer."""

@@ -40,6 +40,7 @@ class Matrix:
     apart: Products | None = None
     limit_each: bool = False
     constant: bool = True  # whether synthesis sees the values
+    shifts: bool = False  # whether its text has shifts for the constants that need no multiplier in HLS tools
     kernel: str | None = None  # of a sparse kernel: its multipliers by the width of their constants
     sign_added: bool = False  # whether the data have no sign but the one that the tool adds
 
@@ -112,31 +113,36 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     if limit is None and reuse_factor > 1 and not several:
         zeros = layer.claimed_zeros if layer.claimed_zeros is not None else layer.zero_count
         limit = ceil(codes.size / reuse_factor) - zeros // reuse_factor
-    folds = context.folds(layer) and not layer.attributes.get("sparse_kernel")
+    bits = layer.attributes.get("kernel_bits") if layer.attributes.get("sparse_kernel") else None
+    # Lines of a kernel for all positions at once, or unrolled, are products like any others.
+    lines = bool(bits) and (context.unrolls or (reuse_factor == 1 and context.positions_apart(layer)))
+    folds = context.folds(layer) and (bits is None or lines)
     if layer.kind is LayerKind.DENSE and folds:
         codes = context.liveness.live_codes(layer, codes)
     copies = context.live_positions(layer)
     live = int(np.count_nonzero(codes)) * copies
-    apart = _apart(layer, codes, context) if folds and weight.encoding is Encoding.FIXED else None
-    bits = layer.attributes.get("kernel_bits")
+    apart = _apart(layer, codes, context, shifts=lines) if folds and weight.encoding is Encoding.FIXED else None
     matrix = Matrix(
         codes=codes,
         weight=weight,
         data=data,
         strategy=strategy,
         reuse_factor=reuse_factor,
-        limit=limit,
+        limit=None if lines else limit,
         copies=copies,
         apart=None if apart is None else apart[0],
         limit_each=layer.kind is LayerKind.EINSUM_DENSE,  # each position is a call of the dense function
         constant=context.unrolls or not layer.attributes.get("store_weights_in_bram", False),
-        kernel=str(bits) if layer.attributes.get("sparse_kernel") else None,
+        kernel=None if bits is None or lines else str(bits),
+        shifts=lines,
         sign_added=context.adds_sign(layer),
     )
     return matrix, live if apart is None else apart[1]
 
 
-def _apart(layer: LayerSpec, codes: NDArray[np.int64], context: Context) -> tuple[Products, int] | None:
+def _apart(
+    layer: LayerSpec, codes: NDArray[np.int64], context: Context, *, shifts: bool
+) -> tuple[Products, int] | None:
     """The multiplications of a convolution with hardware for each position, and its products without zeros."""
     if not context.positions_apart(layer):
         return None
@@ -146,7 +152,7 @@ def _apart(layer: LayerSpec, codes: NDArray[np.int64], context: Context) -> tupl
         return None
     found, live = context.count(codes[:0]), 0
     for times, matrix in matrices:
-        found += context.count(matrix).scaled(times)
+        found += context.count(matrix, shifts=shifts).scaled(times)
         live += times * int(np.count_nonzero(matrix))
     return found, live
 
@@ -162,7 +168,7 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     if not matrix.constant:
         note = "extrapolated: weights in memory are not constants, so every lane multiplies"
         return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)
-    if matrix.kernel is not None and not (context.unrolls and matrix.kernel):
+    if matrix.kernel is not None:
         return written_kernel(matrix.kernel, matrix.data.width, context, copies=matrix.copies)
     if matrix.strategy is Strategy.RESOURCE and matrix.reuse_factor > 1:
         return _resource(matrix, context)
@@ -203,7 +209,9 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
 
 def _counted(matrix: Matrix, context: Context) -> Products:
     """Products of all copies."""
-    return context.count(matrix.codes).scaled(matrix.copies) if matrix.apart is None else matrix.apart
+    if matrix.apart is not None:
+        return matrix.apart
+    return context.count(matrix.codes, shifts=matrix.shifts).scaled(matrix.copies)
 
 
 def _lanes_cost(matrix: Matrix, context: Context) -> Cost:

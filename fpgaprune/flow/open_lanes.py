@@ -1,5 +1,6 @@
 """Layers of a project whose multipliers are shared in time: by hls4ml's kernels, or in the slots of our own."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -20,8 +21,11 @@ _WITH_WINDOWS: Final = frozenset({
 })  # fmt: skip
 
 
-def lanes_module(job: OpenJob, layer: LayerSpec) -> LayerModule:
-    """The module of a layer on shared multipliers; raises UnsupportedError where it cannot be built."""
+def lanes_module(job: OpenJob, layer: LayerSpec, still: Mapping[int, int]) -> LayerModule:
+    """The module of a layer on shared multipliers; raises UnsupportedError where it cannot be built.
+
+    `still` holds what those of its inputs hold that never change.
+    """
     top, data = module_name(layer.name, layer.config), job.context.input_type(layer)
     copies = max(1, job.context.live_positions(layer))
     places = windows(layer) if layer.kind in _WITH_WINDOWS else None
@@ -32,14 +36,12 @@ def lanes_module(job: OpenJob, layer: LayerSpec) -> LayerModule:
         return module_of_lanes(lanes, top, "the lines of its kernel", windows=places, copies=copies)
     if places is not None and not (job.context.positions_apart(layer) and layer.strategy in {None, Strategy.LATENCY}):
         return module_of_lanes(multiplexed_layer(layer, data), top, "its constants", windows=places, copies=copies)
-    live = job.context.liveness
-    source = layer.inputs[0] if layer.inputs else ""
-    read, moving = live.read.get(layer.name), live.moving.get(source)
+    read = job.context.liveness.read.get(layer.name)
     lanes = multiplexed_layer(
         layer,
         data,
         read=None if read is None else read.tolist(),
-        moving=None if moving is None else moving.tolist(),
+        still=still,
         together=None if places is None else (places, copies),
     )
     return module_of_lanes(lanes, top, "its constants")

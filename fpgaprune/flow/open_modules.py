@@ -20,7 +20,7 @@ from fpgaprune.synth.open.layers import (
     module_of_window,
 )
 from fpgaprune.synth.open.netlist import Netlist
-from fpgaprune.synth.open.network import Element, elements, remove_dead
+from fpgaprune.synth.open.network import Element, constants_at_inputs, elements, remove_dead
 from fpgaprune.synth.open.positions import OnePosition, one_packet, one_position, windows
 from fpgaprune.synth.open.storage import Network
 from fpgaprune.synth.open.yosys import Depth
@@ -32,13 +32,14 @@ _BY_PACKET: Final = frozenset({LayerKind.ACTIVATION, LayerKind.BATCH_NORM, Layer
 def build_modules(job: OpenJob, network: Network) -> tuple[dict[str, LayerModule], dict[str, str]]:
     """A module for every layer that can be synthesized, and the reason for every other one, by the layer's name."""
     netlists = {netlist.name: netlist for netlist in network.netlists}
-    pruned = {} if job.context.streams else _pruned(job, network)  # streams carry every value
+    # Streams carry every value.
+    pruned, still = ({}, {}) if job.context.streams else _pruned(job, network)
     modules: dict[str, LayerModule] = {}
     reasons: dict[str, str] = {}
     for layer in job.design:
         try:
             if job.is_multiplexed(layer):
-                modules[layer.name] = lanes_module(job, layer)
+                modules[layer.name] = lanes_module(job, layer, still.get(layer.name, {}))
             elif layer.name in netlists:
                 whole = netlists[layer.name]
                 modules[layer.name] = _module(job, layer, whole, pruned.get(layer.name, (whole, frozenset())))
@@ -95,14 +96,19 @@ def _is_window(layer: LayerSpec, netlist: Netlist) -> bool:
     return layer.kind in CONVOLUTIONS and netlist.n_outputs != layer.output_size
 
 
-def _pruned(job: OpenJob, network: Network) -> dict[str, tuple[Netlist, frozenset[int]]]:
-    """The netlists without what synthesis of the whole network removes, with the outputs nobody reads."""
+def _pruned(
+    job: OpenJob, network: Network
+) -> tuple[dict[str, tuple[Netlist, frozenset[int]]], dict[str, dict[int, int]]]:
+    """The netlists without what synthesis of the whole network removes, with the outputs nobody reads.
+
+    Beside them the inputs of each that never change, with what they hold.
+    """
     wholes = tuple(netlist for netlist in network.netlists if not _hides(job, netlist))
     turns = {
         layer.name for layer in job.design if layer.kind in CONVOLUTIONS and not job.context.positions_apart(layer)
     }
     found = remove_dead(wholes, network.results, _read_elsewhere(job, wholes), turns)
-    return {netlist.name: (netlist, unread) for netlist, unread in found}
+    return {netlist.name: (netlist, unread) for netlist, unread in found}, constants_at_inputs(wholes, turns)
 
 
 def _hides(job: OpenJob, netlist: Netlist) -> bool:

@@ -12,7 +12,7 @@ Sparse kernels of ours: every lane's products and their time slots are lines of 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, prod
 from typing import Final
@@ -117,15 +117,15 @@ def multiplexed_layer(
     data: FixedPoint | None,
     *,
     read: Sequence[bool] | None = None,
-    moving: Sequence[bool] | None = None,
+    still: Mapping[int, int] | None = None,
     together: tuple[Codes, int] | None = None,
 ) -> MultiplexedLayer:
     """The lanes of `layer`, for one window of a convolution; its input has the type `data`.
 
-    For Latency, outputs that are not `read` and inputs that are not `moving` are left out, as their products fold
-    away, and all windows may share what there is of lanes: `together` holds the inputs of each (positions, inputs of a
-    window; -1 for 0), and as how many positions' lanes that is. Raises UnsupportedError with the reason where the layer
-    cannot be built.
+    For Latency, outputs that are not `read` are left out, products of inputs that are `still` (what each holds) join
+    the bias, as they fold away, and all windows may share what there is of lanes: `together` holds the inputs of each
+    (positions, inputs of a window; -1 for 0), and as how many positions' lanes that is. Raises UnsupportedError with
+    the reason where the layer cannot be built.
     """
     weight, accumulator, result = layer.weight, layer.accumulator_precision, layer.output_precision
     reason = _refusal(layer, data)
@@ -142,9 +142,10 @@ def multiplexed_layer(
     outputs = tuple(range(n_out))
     strategy = layer.strategy or Strategy.LATENCY
     shifted: tuple[Slot, ...] = ()
+    constant: list[KernelProduct] = []
     if strategy is Strategy.LATENCY:
-        if moving is not None and len(moving) == n_in:
-            codes[~np.asarray(moving, dtype=bool)] = 0
+        constant = _constant_products(codes, still or {})
+        codes[[one.input for one in constant]] = 0
         if read is not None and len(read) == n_out:
             codes[:, ~np.asarray(read, dtype=bool)] = 0
             outputs = tuple(int(i) for i in np.flatnonzero(read))
@@ -153,7 +154,7 @@ def multiplexed_layer(
         lanes = _in_order(codes, reuse_factor)
         if strategy is Strategy.RESOURCE_UNROLLED:
             lanes = tuple(lane for lane in lanes if any(slot is not None and slot.code for slot in lane))
-    return MultiplexedLayer(
+    found = MultiplexedLayer(
         name=layer.name,
         inputs=n_in,
         outputs=outputs,
@@ -167,6 +168,16 @@ def multiplexed_layer(
         bias=tuple(int(code) for code in accumulator.codes(bias)),
         fixed_width=strategy is not Strategy.LATENCY,
     )
+    return replace(found, bias=found.with_constants(constant))
+
+
+def _constant_products(codes: Codes, still: Mapping[int, int]) -> list[KernelProduct]:
+    """The products of inputs that never change, with what they hold."""
+    return [
+        KernelProduct(source, int(codes[source, output]), (int(output),), still=value)
+        for source, value in still.items()
+        for output in np.flatnonzero(codes[source])
+    ]
 
 
 def _of_all_windows(layer: LayerSpec, codes: Codes, windows: Codes) -> Codes:

@@ -47,8 +47,23 @@ def elements(ports: Sequence[Port]) -> list[Element]:
     return [(port.name, place) for port in ports for place in range(port.size)]
 
 
-def _forward(netlists: Sequence[Netlist], whole: Collection[str]) -> list[Netlist]:
+def constants_at_inputs(netlists: Sequence[Netlist], whole: Collection[str] = ()) -> dict[str, dict[int, int]]:
+    """By netlist, the inputs (counted through) that never change, with what they hold."""
     constants: dict[Element, int] = {}
+    _forward(netlists, whole, constants)
+    return {
+        netlist.name: {
+            number: constants[place] for number, place in enumerate(elements(netlist.inputs)) if place in constants
+        }
+        for netlist in netlists
+    }
+
+
+def _forward(
+    netlists: Sequence[Netlist], whole: Collection[str], constants: dict[Element, int] | None = None
+) -> list[Netlist]:
+    """The netlists with what constants make of them; those that come out of each are added to `constants`."""
+    constants = {} if constants is None else constants
     found: list[Netlist] = []
     for netlist in netlists:
         if netlist.name in whole:
