@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from fpgaprune.design import CONTRACTIONS, Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
+from fpgaprune.estimate.kernels import multiplied_codes
 from fpgaprune.estimate.matrix import written_kernel
+from fpgaprune.estimate.products import Products
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 
@@ -44,12 +46,19 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     if layer.attributes.get("sparse_kernel") and not (context.unrolls and layer.attributes["kernel_bits"]):
         found = written_kernel(str(layer.attributes["kernel_bits"]), data.width, context)
         return replace(found, products=products, first_order=first)
-    live = context.liveness.live_elements(layer, scale.size * copies)
-    counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
+    counted = _scales(layer, scale, copies, context)
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
     limited = None if context.unrolls else limit
     cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
     return Finding(cost, products, first)
+
+
+def _scales(layer: LayerSpec, scale: NDArray[np.int64], copies: int, context: Context) -> Products:
+    """The products by the constants `scale` (n, 1), each `copies` times."""
+    if layer.attributes.get("sparse_kernel"):
+        return context.count(multiplied_codes(layer, context.design))
+    live = context.liveness.live_elements(layer, scale.size * copies)
+    return context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
 
 
 def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:

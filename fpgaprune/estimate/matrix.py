@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
-from fpgaprune.estimate.kernels import multipliers_by_bits
+from fpgaprune.estimate.kernels import multiplied_codes, multipliers_by_bits
 from fpgaprune.estimate.padding import padding_patches
 from fpgaprune.estimate.products import Products
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
@@ -59,7 +59,10 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
     if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
         return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
     matrix = _matrix(layer, weight, data, context)
-    finding = _spanning_narrower(estimate_matrix(matrix, context), layer, matrix, context)
+    written = matrix
+    if context.unrolls and matrix.kernel:
+        written = replace(matrix, codes=multiplied_codes(layer, context.design))
+    finding = _spanning_narrower(estimate_matrix(written, context), layer, matrix, context)
     products = weight.values.size - weight.zeros
     notes, extrapolated = _doubts(layer, matrix, context)
     dead = products - int(np.count_nonzero(matrix.codes))
