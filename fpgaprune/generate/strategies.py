@@ -125,3 +125,17 @@ def check_kept(graph: Any, network: Network, settings: GenerateSettings) -> None
         if wanted is not None and parallel != wanted:
             message = f"layer {layer.name!r} cannot compute {wanted} positions in parallel: the nearest is {parallel}"
             raise ConfigError(message)
+
+
+def check_packets(graph: Any) -> None:
+    """Refuse reshapes of streams to packets that nnet_stream.h cannot make: it splits packets, or joins whole ones."""
+    for layer in graph.get_layers():
+        if layer.class_name != "Repack":
+            continue
+        before, after = int(layer.get_input_variable().shape[-1]), int(layer.get_output_variable().shape[-1])
+        if max(before, after) % min(before, after):
+            message = (
+                f"layer {layer.name.removeprefix('repack_')!r} reshapes packets of {before} values to packets of "
+                f"{after}, which hls4ml's streams cannot: use io_parallel, or shapes of which one divides the other"
+            )
+            raise ConfigError(message)
