@@ -77,6 +77,9 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
         classes = layer.output_shape[-1]
     reuse_factor = context.reuse_factor(layer)
     multipliers = ceil(classes / reuse_factor) if context.streams else classes
+    read = context.liveness.read.get(layer.name)
+    if read is not None and (read.size == classes or not read.any()):
+        multipliers = int(read.sum())
     if context.pricing.rules.signed_operands:
         widths = [table.precision.width + int(not table.precision.signed) for table in (exponential, inverse)]
     else:  # exponentials are positive: their sign bit is not multiplied
@@ -103,7 +106,8 @@ def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
     copies = max(1, elements // codes.size)
     table = layer.tables.get("table")
     width = table.precision.width if operation == "elu" and table is not None else data.width
-    counted = context.count(codes).scaled(copies)
+    live = context.liveness.live_elements(layer, codes.size * copies)
+    counted = context.count(codes).scaled(copies) if live is None else context.count(np.tile(codes, (copies, 1))[live])
     note = f"extrapolated: no report has the activation {operation!r}"
     cost = constant_cost(counted, width, context.pricing)
     return Finding(cost, int(np.count_nonzero(codes)) * copies, notes=(note,), extrapolated=True)
@@ -132,8 +136,12 @@ def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
     products = int(layer.attributes.get("products", products))
     reuse_factor = context.reuse_factor(layer) if contracts else 1
     price = context.pricing.dsp(one.width, other.width)
-    cost = exactly(ceil(products / reuse_factor), price)
-    note = f"extrapolated: no report has the merge {layer.operation!r}"
-    return Finding(
-        Cost(cost.multipliers, Bound(cost.dsp.low, products * price)), products, notes=(note,), extrapolated=True
+    live = context.liveness.live_products(layer, products)
+    cost = Cost(
+        Bound(ceil(live.low / reuse_factor), ceil(live.high / reuse_factor)),
+        Bound(ceil(live.low / reuse_factor) * price, live.high * price),
     )
+    notes: tuple[str, ...] = (f"extrapolated: no report has the merge {layer.operation!r}",)
+    if not live.is_exact:
+        notes = (*notes, "bounded: products by what never changes need no multiplier for some values")
+    return Finding(cost, products, notes=notes, extrapolated=True)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.design import CONTRACTIONS, Design, LayerKind, LayerSpec
+from fpgaprune.results import Bound
 
 Mask = NDArray[np.bool_]
 
@@ -43,6 +44,22 @@ class Liveness:
             return None
         live: Mask = moving & read
         return None if live.all() else live
+
+    def live_products(self, layer: LayerSpec, size: int) -> Bound:
+        """How many of the `size` products of data by data that a merge takes need a multiplier: of two that move.
+
+        Where one of the factors never changes, it depends on what it is.
+        """
+        read = self.read.get(layer.name)
+        if read is None:
+            return Bound.exactly(size)
+        if not read.any():
+            return Bound.exactly(0)
+        masks = [self.moving[name] for name in layer.inputs]
+        if layer.operation in CONTRACTIONS or len(masks) != 2 or any(mask.size != size for mask in (*masks, read)):
+            return Bound.exactly(size)
+        one, other = masks
+        return Bound(int((one & other & read).sum()), int(((one | other) & read).sum()))
 
     def live_codes(self, layer: LayerSpec, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         """`codes` (inputs, outputs) of a dense layer with the products that synthesis removes set to zero."""
@@ -129,6 +146,8 @@ def _read(
     for name in design.outputs:
         found[name][:] = True
     for layer in reversed(design.layers):
+        if not found[layer.name].any():
+            continue
         offset = 0
         for source in layer.inputs:
             size = found[source].size
