@@ -94,3 +94,13 @@ def test_a_product_by_what_never_changes_may_need_no_multiplier() -> None:
     found = estimate_design(design(source(1), still, other, product), VITIS).layers[-1]
     assert dsp(found) == {"low": 1, "high": 2}
     assert any("never changes" in note for note in found.notes)
+
+
+def test_a_softmax_of_what_never_changes_may_fold() -> None:
+    table = Table(64, FixedPoint(16, 8))
+    tables = {"exp_table": table, "inv_table": table}
+    classes = LayerSpec(
+        "classes", LayerKind.SOFTMAX, ("still",), (2,), (2,), WIDE, WIDE, operation="stable", tables=tables
+    )
+    found = estimate_design(design(source(1), dense("still", "in", [[0, 0]]), classes), VITIS).layers[-1]
+    assert dsp(found) == {"low": 0, "high": 2}

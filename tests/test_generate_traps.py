@@ -188,3 +188,23 @@ def test_a_merge_in_the_type_that_was_asked_for_is_not_exact(tmp_path: Path) -> 
     assert result is not None
     assert not result.expected_exact
     assert not result.agrees
+
+
+def test_a_bounded_relu_is_refused_in_streams(tmp_path: Path) -> None:
+    model = model_of((4,), load_frameworks().keras.layers.ReLU(6.0, name="bounded"))
+    with pytest.raises(ConfigError, match=r"'bounded' is a ReLU with an upper bound.*io_parallel"):
+        generate_loaded(loaded(model), tmp_path / "s", GenerateSettings(io_type="io_stream"))
+
+
+def test_two_bit_weights_of_minus_two_are_not_taken_for_ternary_ones(tmp_path: Path) -> None:
+    """hls4ml's product for two-bit integer weights knows -1, 0 and 1 only."""
+    q = load_frameworks().qkeras
+    model = model_of(
+        (4,),
+        q.QActivation("quantized_bits(6,2,alpha=1)", name="taken"),
+        q.QDense(3, kernel_quantizer="quantized_bits(2,1,alpha=1)", use_bias=False, name="fc"),
+    )
+    kernel = np.array([[-2, 1, 0], [1, 0, -1], [0, -2, 1], [1, 1, -2]], dtype=np.float32)
+    model.get_layer("fc").set_weights([kernel])
+    result = verified(model, tmp_path)
+    assert result.exact_samples == result.samples, result.reason

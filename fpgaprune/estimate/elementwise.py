@@ -80,12 +80,18 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
     read = context.liveness.read.get(layer.name)
     if read is not None and (read.size == classes or not read.any()):
         multipliers = int(read.sum())
+    still = read is not None and bool(layer.inputs) and not context.liveness.moving[layer.inputs[0]].any()
     if context.pricing.rules.signed_operands:
         widths = [table.precision.width + int(not table.precision.signed) for table in (exponential, inverse)]
     else:  # exponentials are positive: their sign bit is not multiplied
         widths = [exponential.precision.width - int(exponential.precision.signed), inverse.precision.width]
     price = context.pricing.dsp(*widths)
     cost = exactly(multipliers, price)
+    if still:
+        cost = cost.spanning(NOTHING)
+        return Finding(
+            cost, products=multipliers, notes=("bounded: its data never change, so its results may be folded",)
+        )
     if slices == 1 or context.streams:
         return Finding(cost, products=multipliers)
     unrolled = exactly(multipliers * slices, price)

@@ -83,6 +83,9 @@ def _check_streamed(node: Node) -> None:
         # nnet_recurrent.h has bidirectional_stack for arrays only: the project would not compile.
         message = f"layer {node.name!r} is a Bidirectional, which hls4ml has for io_parallel only"
         raise ConfigError(message)
+    if str(node.record.get("activation")) in ("relu6", "relu1"):
+        message = f"layer {node.name!r} is a ReLU with an upper bound, which hls4ml has for io_parallel only"
+        raise ConfigError(message)
     if node.kind == "Dot" or str(node.record.get("op", "")).startswith("dot"):
         message = f"layer {node.name!r} is a dot product, which hls4ml has for io_parallel only"
         raise ConfigError(message)
