@@ -20,7 +20,7 @@ from fpgaprune.synth.open.lanes import multiplexed_kernel
 from fpgaprune.synth.open.layers import count_multipliers
 from fpgaprune.synth.open.netlist import multipliers
 from fpgaprune.synth.open.positions import one_position
-from tests.estimate_designs import dense, one
+from tests.estimate_designs import VIVADO, dense, one
 from tests.generate_models import loaded
 
 NAMES = ("along", "fc", "scale")
@@ -92,3 +92,17 @@ def test_lanes_with_tables_idle_where_a_weight_is_zero() -> None:
     assert [slot is None for slot in found.lanes[0]] == [False, True, False, True]
     data = np.random.default_rng(0).integers(-128, 128, (50, 8))
     np.testing.assert_array_equal(found.evaluate(data), layer.output_precision.codes(data @ codes))
+
+
+def test_vivado_takes_a_kernels_positive_constants_without_their_sign() -> None:
+    """And wide products in pipelined multipliers, where the clock asks for them: four blocks instead of two."""
+    codes = np.array([[11, -11, 13]])
+    attributes = kernel_attributes(plan_kernel(codes, 1))
+    found = one(codes, VIVADO, data=FixedPoint(16, 16), target={"clock_ns": 10.0}, attributes=attributes)
+    assert found.dsp == Bound.exactly(1)  # 4 bits of 11 and 13 stay in LUTs, 5 of -11 do not
+    wide = np.array([[1398101]])
+    facts = {"data": FixedPoint(32, 32), "weight": FixedPoint(32, 32)}
+    attributes = kernel_attributes(plan_kernel(wide, 1))
+    slow = one(wide, VIVADO, target={"clock_ns": 10.0}, attributes=attributes, **facts)
+    fast = one(wide, VIVADO, target={"clock_ns": 2.0}, attributes=attributes, **facts)
+    assert (slow.dsp, fast.dsp) == (Bound.exactly(2), Bound.exactly(4))

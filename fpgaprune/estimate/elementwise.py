@@ -10,7 +10,7 @@ from fpgaprune.design import CONTRACTIONS, Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.kernels import multiplied_codes
-from fpgaprune.estimate.matrix import written_kernel
+from fpgaprune.estimate.matrix import KERNEL_NOTE, multiplies_at_once, written_kernel
 from fpgaprune.estimate.products import Products
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
@@ -43,14 +43,16 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     first = min(lanes, scale.size * copies) * context.pricing.tiles(data.width, weight.precision.width)
     if weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
-    if layer.attributes.get("sparse_kernel") and not (context.unrolls and layer.attributes["kernel_bits"]):
+    at_once = bool(layer.attributes.get("kernel_bits")) and multiplies_at_once(layer, context)
+    if layer.attributes.get("sparse_kernel") and not at_once:
         found = written_kernel(str(layer.attributes["kernel_bits"]), data.width, context)
         return replace(found, products=products, first_order=first)
     counted = _scales(layer, scale, copies, context)
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
-    limited = None if context.unrolls else limit
+    limited = None if context.unrolls or at_once else limit
     cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
-    return Finding(cost, products, first)
+    doubtful = at_once and not context.unrolls
+    return Finding(cost, products, first, (KERNEL_NOTE,) if doubtful else (), extrapolated=doubtful)
 
 
 def _scales(layer: LayerSpec, scale: NDArray[np.int64], copies: int, context: Context) -> Products:

@@ -18,6 +18,7 @@ from fpgaprune.results import Bound
 
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 
+KERNEL_NOTE = "extrapolated: sparse kernel, its multipliers counted in the text; no report of one was seen"
 _ADDERS_ONLY = "distributed arithmetic adds shifted data: no multiplier"
 
 
@@ -38,6 +39,7 @@ class Matrix:
     patches: tuple[tuple[int, NDArray[np.bool_]], ...] = ()  # copies by which of their inputs are padding, where known
     constant: bool = True  # whether synthesis sees the values
     kernel: str | None = None  # of a sparse kernel: its multipliers by the width of their constants
+    at_once: bool = False  # whether `codes` are what that kernel multiplies by, each with a multiplier of its own
     sign_added: bool = False  # whether the data have no sign but the one that the tool adds
 
     @property
@@ -60,9 +62,11 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
         return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
     matrix = _matrix(layer, weight, data, context)
     written = matrix
-    if context.unrolls and matrix.kernel:
-        written = replace(matrix, codes=multiplied_codes(layer, context.design))
+    if matrix.kernel and multiplies_at_once(layer, context):
+        written = replace(matrix, codes=multiplied_codes(layer, context.design), limit=None, at_once=True)
     finding = _spanning_narrower(estimate_matrix(written, context), layer, matrix, context)
+    if written.at_once and not context.unrolls:
+        finding = replace(finding, notes=(*finding.notes, KERNEL_NOTE), extrapolated=True)
     products = weight.values.size - weight.zeros
     notes, extrapolated = _doubts(layer, matrix, context)
     dead = products - int(np.count_nonzero(matrix.codes))
@@ -118,7 +122,9 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
     bits = layer.attributes.get("kernel_bits")
     kernel = str(bits) if layer.attributes.get("sparse_kernel") else None
     sign_added = context.adds_sign(layer)
-    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel, sign_added)
+    return Matrix(
+        codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel, sign_added=sign_added
+    )
 
 
 def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
@@ -130,7 +136,7 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     if not matrix.constant:
         note = "weights in memory are not constants: every lane multiplies"
         return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)
-    if matrix.kernel is not None and not (context.unrolls and matrix.kernel):
+    if matrix.kernel is not None and not (matrix.at_once and matrix.kernel):
         return written_kernel(matrix.kernel, matrix.data.width, context, copies=matrix.copies)
     if matrix.strategy is Strategy.RESOURCE and matrix.reuse_factor > 1:
         return _resource(matrix, context)
@@ -139,13 +145,20 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     return _folded(matrix, context)
 
 
+def multiplies_at_once(layer: LayerSpec, context: Context) -> bool:
+    """Whether the signs of a sparse kernel's constants count, which the widths in its text do not tell.
+
+    So it is without time slots, where the tool takes positive constants otherwise than negative ones.
+    """
+    return context.reuse_factor(layer) == 1 and (context.unrolls or context.rules.unsigned_positive)
+
+
 def written_kernel(bits: str, data_width: int, context: Context, *, copies: int = 1) -> Finding:
     """A kernel of our own: the multipliers written in its text, each as wide as its widest constant."""
     parts = [
         exactly(count * copies, context.pricing.dsp(data_width, width)) for count, width in multipliers_by_bits(bits)
     ]
-    note = "extrapolated: sparse kernel, its multipliers counted in the text; no report of one was seen"
-    return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(note,), extrapolated=True)
+    return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(KERNEL_NOTE,), extrapolated=True)
 
 
 def _folded(matrix: Matrix, context: Context) -> Finding:
