@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from estimate_designs import VITIS, VIVADO, WIDE, dense, design, dsp, last, network, one, source
+from estimate_designs import VITIS, VIVADO, dense, design, dsp, last, network, one, source
 
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import find_device
@@ -162,10 +162,17 @@ def test_resource_at_a_reuse_factor_does_not_depend_on_the_weights() -> None:
     assert one(np.ones((8, 4)), VITIS, strategy=Strategy.RESOURCE, reuse_factor=4).extrapolated
 
 
-def test_wide_resource_lanes_count_one_fused_with_its_adder() -> None:
-    wide = FixedPoint(20, 10)
-    layer = one(np.ones((8, 4)), VIVADO, data=wide, weight=wide, strategy=Strategy.RESOURCE, reuse_factor=8)
-    assert dsp(layer) == 4 * 2 - 1
+@pytest.mark.parametrize(
+    ("largest", "expected"), [(2**17, 14), (-(2**17), 14), (2**26 - 1, 14), (2**26, 16), (-(2**26) - 1, 16), (0, 16)]
+)
+def test_the_last_resource_lane_is_as_wide_as_its_values_need(largest: int, expected: int) -> None:
+    """Four multipliers of 32 x 32 bits, four blocks each; the last one takes two where 27 bits hold its constants."""
+    wide, codes = FixedPoint(32, 32), np.full((8, 4), 2**28)
+    codes[:, 3] = 0
+    codes[5:, 3] = largest, -(largest // 2), largest // 8
+    facts = {"data": wide, "weight": wide, "strategy": Strategy.RESOURCE, "reuse_factor": 8}
+    assert dsp(one(codes, VIVADO, **facts)) == expected
+    assert dsp(one(codes[:, ::-1], VIVADO, **facts)) == 16
 
 
 @pytest.mark.parametrize(("version", "expected"), [("2019.2", 0), ("2020.1", 8), (None, {"low": 0, "high": 8})])
@@ -212,12 +219,6 @@ def test_unknown_data_is_not_estimated() -> None:
     bare = LayerSpec("in", LayerKind.INPUT, (), (1,), (1,), None)
     assert dsp(last(estimate_design(design(bare, fc), VITIS))) is None
     assert dsp(last(estimate_design(design(source(1), fc), VITIS))) == 1  # its source tells
-
-
-def test_per_element_types_bound_the_count() -> None:
-    quantizer = LayerSpec("q_quantize", LayerKind.OTHER, ("in",), (1,), (1,), WIDE, WIDE, operation="q_quantize")
-    estimate = estimate_design(design(source(1), quantizer, dense("fc", "q_quantize", [[45]])), VITIS)
-    assert dsp(last(estimate)) == {"low": 0, "high": 1}
 
 
 def test_the_device_comes_from_the_argument_the_design_or_a_default() -> None:

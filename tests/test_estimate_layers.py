@@ -89,14 +89,17 @@ def test_a_limit_written_for_one_position_bounds_the_others() -> None:
 
 
 def test_padding_folds_away_where_every_position_is_unrolled() -> None:
-    """The first position does not see the first tap (4 products), the last one not the last (2)."""
-    assert dsp(alone(convolution(KERNEL, parallelization_factor=4))) == 4 * 9 - 4 - 2
+    """By place: channel 0 meets 45, 53, 91 and 107 (53 from two taps), channel 1 meets 77, 83, 45 and 11.
+
+    The first place is not reached through the last tap (11), nor the last through the first one (45, 77 and 83).
+    """
+    assert dsp(alone(convolution(KERNEL, parallelization_factor=4))) == 4 * (4 + 4) - 1 - 3
     unpadded = convolution(KERNEL, parallelization_factor=4, geometry=None)
     assert dsp(alone(unpadded)) == 4 * 9
 
 
 def test_padding_in_two_dimensions() -> None:
-    kernel = np.full((3, 3, 1, 1), 45.0)
+    kernel = np.array([45, 53, 77, 83, 91, 107, 109, 115, 11]).reshape(3, 3, 1, 1)
     layer = LayerSpec(
         "conv", LayerKind.CONV2D, ("in",), (3, 3, 1), (2, 2, 1), WIDE, WIDE,
         geometry=Geometry((3, 3), (2, 2), ((1, 1), (1, 1))), positions=4, parallelization_factor=4,

@@ -23,10 +23,11 @@ from fpgaprune.cli.compression import (
     TemperatureOption,
     answer,
     teacher_from,
+    with_amounts,
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
-from fpgaprune.cli.progress import EpochProgress, show_epoch
+from fpgaprune.cli.progress import StoppableProgress, show_epoch
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
 from fpgaprune.flow.factorize import factorize_config, factorize_file
@@ -70,9 +71,9 @@ def run(
     """
     given: dict[str, Any] = {"energy": energy, "max_dsp": max_dsp, "exclude": tuple(exclude) if exclude else None}
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
-    chosen = factorize_config(method, asked)
     settings = settings_from(config, {"part": part})
-    with EpochProgress() as progress:
+    chosen = factorize_config(method, with_amounts(asked, settings.part))
+    with StoppableProgress() as progress:
         progress.begin(f"{model.name}: {method}")
         found = factorize_file(
             model,

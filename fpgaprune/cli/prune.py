@@ -22,10 +22,11 @@ from fpgaprune.cli.compression import (
     TemperatureOption,
     answer,
     teacher_from,
+    with_amounts,
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
-from fpgaprune.cli.progress import EpochProgress, show_epoch
+from fpgaprune.cli.progress import StoppableProgress, show_epoch
 from fpgaprune.compress.constants import constants_methods
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
@@ -104,9 +105,9 @@ def run(
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
     judged_by = asked.pop("loss", None)
     trained = asked.pop("epochs", 0) if method in constants_methods() else 0
-    chosen = method_config(method, asked)
     settings = settings_from(config, {"part": part, "precision": precision, "width": width})
-    with EpochProgress() as progress:
+    chosen = method_config(method, with_amounts(asked, settings.part))
+    with StoppableProgress() as progress:
         progress.begin(f"{model.name}: {method}")
         found = prune_file(
             model,

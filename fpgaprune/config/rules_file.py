@@ -17,7 +17,7 @@ The file names the tool whose rules it starts from, where its numbers come from,
     shares_products = true                 # equal constants on one input need one multiplier
     fuses_lanes = false                    # small lanes of the Resource strategy join their adder in a DSP
     fuses_gates = false                    # the same for the products between gates of a recurrent layer
-    counts_fused_once = false              # of a layer's wide lanes, the one fused with its adder counts as one DSP
+    narrows_last_lane = false              # a layer's last lane of the Resource strategy is as wide as its values need
     uncertainty = 0.27                     # share of the clock period that the tool keeps back
 
     [combinational_ns]                     # optional: delay in ns by "ARCHITECTURE-SPEEDGRADE"
@@ -70,7 +70,7 @@ class Thresholds(_Strict):
     shares_products: bool | None = None
     fuses_lanes: bool | None = None
     fuses_gates: bool | None = None
-    counts_fused_once: bool | None = None
+    narrows_last_lane: bool | None = None
     uncertainty: Annotated[float, Field(ge=0, lt=1)] | None = None
 
 

@@ -60,9 +60,9 @@ class MappingRules:
         False  # small products of a time-multiplexed lane join their adder in a DSP; None: unknown
     )
     fuses_gates: bool | None = False  # the same for the two summed products of a recurrent unit
-    counts_fused_once: bool = (
-        False  # of the wide lanes of one layer, one is fused with its adder and counted as one DSP
-    )
+    # The last lane of a layer takes the upper bits of the words of its weight memory, where the tool drops what its
+    # values do not need.
+    narrows_last_lane: bool = False
     splits_with_overlap: bool = True  # tiles of (A-1) x (B-1) bits; else Yosys' first full tile, then 17-bit steps
     shares_products: bool = True
     strips_zeros: bool = False  # trailing zero bits of a constant are wires, so c and 2c on one input share
@@ -131,7 +131,7 @@ TOOLS.register(
         uncertainty=0.125,  # UG902: default clock uncertainty of Vivado HLS is 12.5 % of the period
         fuses_lanes=None,
         fuses_gates=True,  # one 4-bit GRU
-        counts_fused_once=True,
+        narrows_last_lane=True,
     ),
 )
 TOOLS.register(

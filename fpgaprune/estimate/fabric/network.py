@@ -11,6 +11,7 @@ from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.prices import selector_lut
 from fpgaprune.estimate.fabric.schedule import build_clock
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
+from fpgaprune.estimate.fabric.tasks import as_task, runs_tasks
 from fpgaprune.estimate.rules import MappingRules, version_of
 from fpgaprune.results import Fabric
 
@@ -42,6 +43,8 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     """Structure and timing, without any fitted number."""
     clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
+    if runs_tasks(design):
+        layers = {name: found and as_task(design[name], found, context) for name, found in layers.items()}
     if context.rules.tool == "vivado_hls":
         layers = _with_one_selector(layers)
     known = [found for found in layers.values() if found is not None]
@@ -120,7 +123,9 @@ def estimate_fabric(
         for name, found in described.layers.items()
     }
     if described.unknown:
-        return layers, Fabric(), Fabric(doubt=f"not estimated: {', '.join(described.unknown)}")
+        narrowed = any(context.narrowed(design[name]) for name in described.unknown)
+        why = " (a quantizer gives every value its own type)" if narrowed else ""
+        return layers, Fabric(), Fabric(doubt=f"not estimated: {', '.join(described.unknown)}{why}")
     total = _fabric(described.structure, described.latency_cycles, described.ii, described, model)
     found = _fabric(described.between, 0, 1, described, model)
     between = replace(found, latency_cycles=None, ii=None)
