@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,26 @@ def test_one_sample_of_any_shape_and_integer_type_is_enough(simulation: Simulati
 def test_inputs_that_do_not_fit_are_refused(simulation: Simulation, inputs: object, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         simulation.run(inputs)  # type: ignore[arg-type]
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_told_with_its_place(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "full").mkdir()
+    for name in ("in0", "driver.cpp"):
+        (tmp_path / "full" / name).symlink_to(FULL)
+    monkeypatch.setattr("fpgaprune.csim.build.mkdtemp", lambda **_: str(tmp_path / "full"))
+    with pytest.raises(ProjectError, match=r"cannot be built in .*: No space left on device"):
+        build_simulation(project)
+    monkeypatch.undo()
+    built = build_simulation(project)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "in0").symlink_to(FULL)
+    monkeypatch.setattr("fpgaprune.csim.simulation.TemporaryDirectory", lambda **_: nullcontext(str(tmp_path / "full")))
+    with pytest.raises(ToolError, match=r"inputs of the C simulation cannot be written to .*full: No space left"):
+        built.run(example(4)[0])
 
 
 def test_unchanged_project_is_not_built_again_and_can_be_moved(built: Path) -> None:

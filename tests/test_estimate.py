@@ -80,6 +80,11 @@ def test_yosys_multiplies_whatever_is_no_power_of_two() -> None:
     assert [dsp(one([[code]], rules_for("yosys"), data=unsigned)) for code in (3, 5, -3)] == [0, 1, 1]
 
 
+def test_yosys_gives_one_unsigned_bit_no_block_by_positive_constants() -> None:
+    bit = FixedPoint(1, 1, signed=False)
+    assert [dsp(one([[code]], rules_for("yosys"), data=bit)) for code in (683, -683)] == [0, 1]
+
+
 def test_an_unknown_tool_or_version_is_refused_with_the_choices() -> None:
     with pytest.raises(ConfigError, match=r"did you mean vitis_hls .*known are vitis_hls, vivado_hls, yosys"):
         rules_for("vitis_hsl")

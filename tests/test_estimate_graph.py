@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from estimate_designs import VITIS, WIDE, activation, counts, dense, design, dsp, network, source
 
-from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy
+from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy, Table
 from fpgaprune.estimate import estimate_design
 from fpgaprune.fixed_point import FixedPoint
 
@@ -66,3 +66,41 @@ def test_a_sign_bit_that_may_be_dropped_is_bounded_where_it_decides() -> None:
         assert dsp(estimate.layers[-1]) == expected
     direct = dense("d", "in", [[45]], data=eleven, weight=FixedPoint(8, 8))
     assert dsp(estimate_design(design(source(1), direct), VITIS).layers[-1]) == 1
+
+
+def test_slopes_products_and_softmax_go_where_nobody_reads_them() -> None:
+    slope = {"slope": Parameter(np.array([45.0]), WIDE)}
+    leaky = replace(activation("leaky", "in", 3, "leaky_relu"), parameters=slope)
+    product = LayerSpec("mul", LayerKind.MERGE, ("leaky", "in"), (3,), (3,), WIDE, WIDE, operation="multiply")
+    table = Table(64, FixedPoint(16, 8))
+    tables = {"exp_table": table, "inv_table": table}
+    classes = LayerSpec(
+        "classes", LayerKind.SOFTMAX, ("mul",), (3,), (3,), WIDE, WIDE, operation="stable", tables=tables
+    )
+
+    def found(*layers: LayerSpec) -> list[object]:
+        return [dsp(layer) for layer in estimate_design(design(source(3), leaky, product, *layers), VITIS).layers]
+
+    assert found(dense("last", "mul", [[45], [0], [53]])) == [0, 2, 2, 2]
+    assert found(dense("last", "mul", [[0], [0], [0]])) == [0, 0, 0, 0]
+    assert found(classes, dense("last", "classes", [[45], [0], [53]])) == [0, 3, 3, 2, 2]
+    assert found(classes, dense("last", "classes", [[0], [0], [0]])) == [0, 0, 0, 0, 0]
+
+
+def test_a_product_by_what_never_changes_may_need_no_multiplier() -> None:
+    still = dense("still", "in", [[45, 0]])
+    other = dense("other", "in", [[45, 53]])
+    product = LayerSpec("mul", LayerKind.MERGE, ("still", "other"), (2,), (2,), WIDE, WIDE, operation="multiply")
+    found = estimate_design(design(source(1), still, other, product), VITIS).layers[-1]
+    assert dsp(found) == {"low": 1, "high": 2}
+    assert any("constants that are not known" in note for note in found.notes)
+
+
+def test_a_softmax_of_what_never_changes_may_fold() -> None:
+    table = Table(64, FixedPoint(16, 8))
+    tables = {"exp_table": table, "inv_table": table}
+    classes = LayerSpec(
+        "classes", LayerKind.SOFTMAX, ("still",), (2,), (2,), WIDE, WIDE, operation="stable", tables=tables
+    )
+    found = estimate_design(design(source(1), dense("still", "in", [[0, 0]]), classes), VITIS).layers[-1]
+    assert dsp(found) == {"low": 0, "high": 2}

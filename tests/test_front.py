@@ -147,6 +147,17 @@ def test_what_is_written_in_one_piece_is_copied_in_parts() -> None:
     np.testing.assert_array_equal(evaluate(followed(body, 2), data)[:, 0], data[:, 1])
 
 
+def test_a_value_may_be_cleared_in_pieces_on_one_way_and_copied_whole_on_the_other() -> None:
+    body = LOADS + (
+        "  %m = alloca i16\n  %t = icmp sgt i16 %a, 0\n  br i1 %t, label %keep, label %clear\n"
+        "keep:\n  store i16 %a, ptr %m\n  br label %end\n"
+        "clear:\n  call void @llvm.memset.p0.i64(ptr %m, i8 0, i64 2, i1 false)\n  br label %end\n"
+        "end:\n  %r = load i16, ptr %m\n  store i16 %r, ptr %out"
+    )
+    data = np.array([[3, 5], [-5, 3], [0, -7], [32767, 0]])
+    np.testing.assert_array_equal(evaluate(followed(body, 2), data)[:, 0], np.maximum(data[:, 0], 0))
+
+
 @pytest.mark.parametrize(
     "line",
     [

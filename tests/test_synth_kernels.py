@@ -6,17 +6,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fpgaprune.estimate.kernels import KernelForm, plan_kernel
+from fpgaprune.estimate import rules_for
+from fpgaprune.estimate.kernels import KernelForm, kernel_attributes, plan_kernel
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.flow.generate import generate_loaded
+from fpgaprune.flow.open_job import OpenSettings, open_job
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.settings import GenerateSettings, SparseKernels
 from fpgaprune.read.project import read_project
+from fpgaprune.results import Bound
 from fpgaprune.synth.open.front import front_end
 from fpgaprune.synth.open.lanes import multiplexed_kernel
+from fpgaprune.synth.open.layers import count_multipliers
 from fpgaprune.synth.open.netlist import multipliers
 from fpgaprune.synth.open.positions import one_position
-from tests.estimate_designs import dense
+from tests.estimate_designs import VIVADO, dense, one
 from tests.generate_models import loaded
 
 NAMES = ("along", "fc", "scale")
@@ -59,6 +63,23 @@ def test_a_netlist_has_the_multipliers_of_the_text(tmp_path: Path, kernels: Spar
         counted = layer.attributes["kernel_multipliers"]
         assert len(multipliers(netlist)) == counted
         assert (counted == 0) is (kernels is SparseKernels.ADDERS)
+        job = open_job(project, OpenSettings("yosys"))
+        expected = job.expected[name].multipliers
+        assert expected is not None
+        assert count_multipliers(netlist, job.context.pricing) in expected
+
+
+@pytest.mark.parametrize(
+    ("form", "reuse_factor", "multipliers"),
+    [(KernelForm.SLOTS, 1, 2), (KernelForm.SLOTS, 2, 2), (KernelForm.LANES, 2, 4)],
+)
+def test_yosys_multiplies_what_the_text_of_a_kernel_multiplies(
+    form: KernelForm, reuse_factor: int, multipliers: int
+) -> None:
+    codes = np.array([[11, 22, 3, 683], [1, 3, 0, 5]])  # 22 is twice 11; by 3 and 5 only tables multiply
+    plan = plan_kernel(codes, reuse_factor, form=form)
+    found = one(codes, rules_for("yosys"), reuse_factor=reuse_factor, attributes=kernel_attributes(plan))
+    assert found.multipliers == Bound.exactly(multipliers)
 
 
 def test_lanes_with_tables_idle_where_a_weight_is_zero() -> None:
@@ -71,3 +92,17 @@ def test_lanes_with_tables_idle_where_a_weight_is_zero() -> None:
     assert [slot is None for slot in found.lanes[0]] == [False, True, False, True]
     data = np.random.default_rng(0).integers(-128, 128, (50, 8))
     np.testing.assert_array_equal(found.evaluate(data), layer.output_precision.codes(data @ codes))
+
+
+def test_vivado_takes_a_kernels_positive_constants_without_their_sign() -> None:
+    """And wide products in pipelined multipliers, where the clock asks for them: four blocks instead of two."""
+    codes = np.array([[11, -11, 13]])
+    attributes = kernel_attributes(plan_kernel(codes, 1))
+    found = one(codes, VIVADO, data=FixedPoint(16, 16), target={"clock_ns": 10.0}, attributes=attributes)
+    assert found.dsp == Bound.exactly(1)  # 4 bits of 11 and 13 stay in LUTs, 5 of -11 do not
+    wide = np.array([[1398101]])
+    facts = {"data": FixedPoint(32, 32), "weight": FixedPoint(32, 32)}
+    attributes = kernel_attributes(plan_kernel(wide, 1))
+    slow = one(wide, VIVADO, target={"clock_ns": 10.0}, attributes=attributes, **facts)
+    fast = one(wide, VIVADO, target={"clock_ns": 2.0}, attributes=attributes, **facts)
+    assert (slow.dsp, fast.dsp) == (Bound.exactly(2), Bound.exactly(4))

@@ -202,6 +202,15 @@ def _digest(project: Path, recipe: _Recipe, texts: Mapping[str, str]) -> str:
     return total.hexdigest()[:16]
 
 
+def _write(building: Path, texts: Mapping[str, str]) -> None:
+    try:
+        for name, text in texts.items():
+            (building / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        message = f"the C simulation cannot be built in {building.parent}: {error.strerror}"
+        raise ProjectError(message) from error
+
+
 def _build(project: Path, folder: Path, texts: Mapping[str, str], recipe: _Recipe, timeout_seconds: float) -> None:
     """Build in a temporary folder and rename it, so that an interrupted build is never taken for a finished one."""
     try:
@@ -211,8 +220,7 @@ def _build(project: Path, folder: Path, texts: Mapping[str, str], recipe: _Recip
         message = f"the C simulation cannot be built in {folder.parent}: {error.strerror}"
         raise ProjectError(message) from error
     try:
-        for name, text in texts.items():
-            (building / name).write_text(text, encoding="utf-8")
+        _write(building, texts)
         includes = [f"-I{place}" for place in (building, *recipe.places)]
         run_program(
             [*recipe.command, *includes, "driver.cpp", "-o", _PROGRAM],

@@ -70,7 +70,7 @@ class Simulation:
             folder = Path(name)
             command = [str(self.program), str(samples), str(self.weights)]
             for i, array in enumerate(arrays):
-                array.tofile(folder / f"in{i}")
+                _write(folder / f"in{i}", array)
                 command.append(f"in{i}")
             command += [f"out{i}" for i in range(len(self.outputs))]
             if record:
@@ -138,6 +138,14 @@ def _fitted(values: ArrayLike, port: Port) -> Array:
         message = f"the input {port.name} holds NaN or infinite values, which have no fixed-point value"
         raise ConfigError(message)
     return np.ascontiguousarray(rows)
+
+
+def _write(path: Path, array: Array) -> None:
+    try:
+        path.write_bytes(array.tobytes())
+    except OSError as error:
+        message = f"the inputs of the C simulation cannot be written to {path.parent}: {error.strerror} (see TMPDIR)"
+        raise ToolError(message) from error
 
 
 def _results(path: Path, samples: int, size: int | None) -> Array:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from fpgaprune.design import CONTRACTIONS, Encoding, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
-from fpgaprune.estimate.matrix import written_kernel
+from fpgaprune.estimate.kernels import multiplied_codes
+from fpgaprune.estimate.matrix import KERNEL_NOTE, multiplies_at_once, written_kernel
+from fpgaprune.estimate.products import Products
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 
@@ -43,16 +45,25 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     first = min(lanes, scale.size * copies) * context.pricing.tiles(data.width, weight.precision.width)
     if weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, products, first, (f"{weight.encoding} constants need no multiplier",))
-    if layer.attributes.get("sparse_kernel") and not (context.unrolls and layer.attributes["kernel_bits"]):
+    at_once = bool(layer.attributes.get("kernel_bits")) and multiplies_at_once(layer, context)
+    if layer.attributes.get("sparse_kernel") and not at_once:
         found = written_kernel(str(layer.attributes["kernel_bits"]), data.width, context)
         return replace(found, products=products, first_order=first)
-    live = context.liveness.live_elements(layer, scale.size * copies)
-    counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
+    counted = _scales(layer, scale, copies, context)
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
-    limited = None if context.unrolls else limit
+    limited = None if context.unrolls or at_once else limit
     cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
-    doubts = _unseen_reuse(context, reuse_factor, cost)
+    at_once_note = (KERNEL_NOTE,) if at_once and not context.unrolls else ()
+    doubts = (*at_once_note, *_unseen_reuse(context, reuse_factor, cost))
     return Finding(cost, products, first, doubts, extrapolated=bool(doubts))
+
+
+def _scales(layer: LayerSpec, scale: NDArray[np.int64], copies: int, context: Context) -> Products:
+    """The products by the constants `scale` (n, 1), each `copies` times."""
+    if layer.attributes.get("sparse_kernel"):
+        return context.count(multiplied_codes(layer, context.design))
+    live = context.liveness.live_elements(layer, scale.size * copies)
+    return context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
 
 
 def _unseen_reuse(context: Context, reuse_factor: int, cost: Cost) -> tuple[str, ...]:
@@ -78,12 +89,21 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
         classes = layer.output_shape[-1]
     reuse_factor = context.reuse_factor(layer)
     multipliers = ceil(classes / reuse_factor) if context.streams else classes
+    read = context.liveness.read.get(layer.name)
+    if read is not None and (read.size == classes or not read.any()):
+        multipliers = int(read.sum())
+    still = read is not None and bool(layer.inputs) and not context.liveness.moving[layer.inputs[0]].any()
     if context.pricing.rules.signed_operands:
         widths = [table.precision.width + int(not table.precision.signed) for table in (exponential, inverse)]
     else:  # exponentials are positive: their sign bit is not multiplied
         widths = [exponential.precision.width - int(exponential.precision.signed), inverse.precision.width]
     price = context.pricing.dsp(*widths)
     cost = exactly(multipliers, price)
+    if still:
+        cost = cost.spanning(NOTHING)
+        return Finding(
+            cost, products=multipliers, notes=("bounded: its data never change, so its results may be folded",)
+        )
     if slices == 1 or context.streams:
         doubts = _unseen_reuse(context, reuse_factor, cost) if context.streams else ()
         return Finding(cost, products=multipliers, notes=doubts, extrapolated=bool(doubts))
@@ -193,6 +213,9 @@ def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
         return _products_of_data(layer, price, note, context)
     products = layer.input_shape[-1] if context.streams and layer.input_shape else prod(layer.input_shape)
     products = int(layer.attributes.get("products", products))
+    read = context.liveness.read.get(layer.name)
+    if read is not None and not read.any():
+        return Finding(NOTHING, products, notes=(note,), extrapolated=True)
     cost = exactly(ceil(products / context.reuse_factor(layer)), price)
     return Finding(
         Cost(cost.multipliers, Bound(cost.dsp.low, products * price)), products, notes=(note,), extrapolated=True

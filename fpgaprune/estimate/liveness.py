@@ -101,7 +101,7 @@ def _read(design: Design, passages: Mapping[str, Passage], moving: Mapping[str, 
     for name in design.outputs:
         found[name][:] = True
     for layer in reversed(design.layers):
-        if not layer.inputs:
+        if not layer.inputs or not found[layer.name].any():
             continue
         for source, needed in zip(layer.inputs, passages[layer.name].needed(found[layer.name]), strict=True):
             found[source] |= moving[source] if needed is None or needed.size != found[source].size else needed

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
-from fpgaprune.estimate.kernels import multipliers_by_bits
+from fpgaprune.estimate.kernels import multiplied_codes, multipliers_by_bits
 from fpgaprune.estimate.positions import position_matrices
 from fpgaprune.estimate.products import Products
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
@@ -18,6 +18,7 @@ from fpgaprune.results import Bound
 
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 
+KERNEL_NOTE = "extrapolated: sparse kernel, its multipliers counted in the text; no report of one was seen"
 _ADDERS_ONLY = "distributed arithmetic adds shifted data: no multiplier"
 
 
@@ -40,8 +41,8 @@ class Matrix:
     apart: Products | None = None
     limit_each: bool = False
     constant: bool = True  # whether synthesis sees the values
-    shifts: bool = False  # whether its text has shifts for the constants that need no multiplier in HLS tools
     kernel: str | None = None  # of a sparse kernel: its multipliers by the width of their constants
+    written: bool = False  # whether `codes` are what a sparse kernel multiplies by, each with a multiplier of its own
     sign_added: bool = False  # whether the data have no sign but the one that the tool adds
 
     @property
@@ -64,6 +65,8 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
         return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
     matrix, live_products = _matrix(layer, weight, data, context)
     finding = _spanning_narrower(estimate_matrix(matrix, context), layer, matrix, context)
+    if matrix.written and not context.unrolls:
+        finding = replace(finding, notes=(*finding.notes, KERNEL_NOTE), extrapolated=True)
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
     products = (weight.values.size - weight.zeros) * copies
     notes, extrapolated = _doubts(layer, copies, context)
@@ -115,13 +118,16 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
         limit = ceil(codes.size / reuse_factor) - zeros // reuse_factor
     bits = layer.attributes.get("kernel_bits") if layer.attributes.get("sparse_kernel") else None
     # Lines of a kernel for all positions at once, or unrolled, are products like any others.
-    lines = bool(bits) and (context.unrolls or (reuse_factor == 1 and context.positions_apart(layer)))
+    together = context.positions_apart(layer) and reuse_factor == 1
+    lines = bool(bits) and (together or multiplies_at_once(layer, context))
     folds = context.folds(layer) and (bits is None or lines)
     if layer.kind is LayerKind.DENSE and folds:
         codes = context.liveness.live_codes(layer, codes)
     copies = context.live_positions(layer)
     live = int(np.count_nonzero(codes)) * copies
     apart = _apart(layer, codes, context, shifts=lines) if folds and weight.encoding is Encoding.FIXED else None
+    if lines and apart is None:
+        codes = multiplied_codes(layer, context.design)
     matrix = Matrix(
         codes=codes,
         weight=weight,
@@ -134,7 +140,7 @@ def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Cont
         limit_each=layer.kind is LayerKind.EINSUM_DENSE,  # each position is a call of the dense function
         constant=context.unrolls or not layer.attributes.get("store_weights_in_bram", False),
         kernel=None if bits is None or lines else str(bits),
-        shifts=lines,
+        written=lines,
         sign_added=context.adds_sign(layer),
     )
     return matrix, live if apart is None else apart[1]
@@ -177,13 +183,20 @@ def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     return _folded(matrix, context)
 
 
+def multiplies_at_once(layer: LayerSpec, context: Context) -> bool:
+    """Whether the signs of a sparse kernel's constants count, which the widths in its text do not tell.
+
+    So it is without time slots, where the tool takes positive constants otherwise than negative ones.
+    """
+    return context.reuse_factor(layer) == 1 and (context.unrolls or context.rules.unsigned_positive)
+
+
 def written_kernel(bits: str, data_width: int, context: Context, *, copies: int = 1) -> Finding:
     """A kernel of our own: the multipliers written in its text, each as wide as its widest constant."""
     parts = [
         exactly(count * copies, context.pricing.dsp(data_width, width)) for count, width in multipliers_by_bits(bits)
     ]
-    note = "extrapolated: sparse kernel, its multipliers counted in the text; no report of one was seen"
-    return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(note,), extrapolated=True)
+    return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(KERNEL_NOTE,), extrapolated=True)
 
 
 def _folded(matrix: Matrix, context: Context) -> Finding:
@@ -209,9 +222,7 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
 
 def _counted(matrix: Matrix, context: Context) -> Products:
     """Products of all copies."""
-    if matrix.apart is not None:
-        return matrix.apart
-    return context.count(matrix.codes, shifts=matrix.shifts).scaled(matrix.copies)
+    return context.count(matrix.codes).scaled(matrix.copies) if matrix.apart is None else matrix.apart
 
 
 def _lanes_cost(matrix: Matrix, context: Context) -> Cost:

@@ -67,8 +67,9 @@ class Pricing:
         signed = bits + int(positive)
         if not self.rules.unsigned_positive:
             price = self.dsp(data_width, signed)
-            # Yosys' wreduce makes products without any sign unsigned: their result is one bit shorter.
-            if positive and sign_added and data_width + signed <= self.rules.min_product:
+            # Yosys' wreduce makes products without any sign unsigned: data and result are one bit shorter.
+            short = data_width <= self.rules.min_narrow or data_width + signed <= self.rules.min_product
+            if positive and sign_added and short:
                 price = 0
             return price, price
         combinational = self.dsp(data_width, bits)

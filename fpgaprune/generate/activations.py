@@ -9,6 +9,7 @@ from fpgaprune.errors import ModelError
 from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.network import Network, Node, Record
+from fpgaprune.generate.weights import check_computable
 from fpgaprune.read.activation_rules import ActivationRule, activation_rule
 
 _TABLES = {"sigmoid", "tanh", "softplus", "softsign", "selu"}
@@ -169,6 +170,7 @@ def _keras_record(name: str, layer: str) -> Record:
 
 def _quantizer_record(quantizer: Any, layer: str) -> tuple[Record, FixedPoint | None]:
     kind = type(quantizer).__name__
+    check_computable(layer, quantizer)
     rule = activation_rule(quantizer)
     if rule is not None:
         return _rule_record(quantizer, rule), rule.type

@@ -9,7 +9,7 @@ from fpgaprune.frameworks import load_frameworks, quiet
 from fpgaprune.generate.network import Network, Record
 from fpgaprune.generate.planning import Plan
 from fpgaprune.generate.settings import GenerateSettings
-from fpgaprune.generate.strategies import CONVOLUTIONS, WEIGHTED, check_kept, check_possible, strategy_of
+from fpgaprune.generate.strategies import CONVOLUTIONS, WEIGHTED, check_kept, check_packets, check_possible, strategy_of
 
 _OURS = {"classes", "step", "lowest_input"}  # what lowering notes in a record for the planner
 
@@ -33,6 +33,8 @@ def convert(network: Network, plan: Plan, settings: GenerateSettings, output: Pa
     config["InputData"] = config["OutputPredictions"] = None
     config["HLSConfig"] = _hls_config(network, plan, settings)
     records = _records(network, plan, hls4ml)
+    if settings.io_type == "io_stream":
+        _gather_packets(network, records)
     try:
         with quiet("hls4ml"):
             graph = hls4ml.model.graph.ModelGraph.from_layer_list(config, records, network.inputs, network.outputs)
@@ -43,6 +45,7 @@ def convert(network: Network, plan: Plan, settings: GenerateSettings, output: Pa
         message = f"hls4ml refuses the network: {error}"
         raise ModelError(message) from error
     check_kept(graph, network, settings)
+    check_packets(graph)
     return graph
 
 
@@ -85,6 +88,17 @@ def _records(network: Network, plan: Plan, hls4ml: Any) -> list[Record]:
         }
         records.append({name: value for name, value in {**record, **extra}.items() if name not in _OURS})
     return records
+
+
+def _gather_packets(network: Network, records: list[Record]) -> None:
+    """Let a flattened stream become packets of all values, in place, where hls4ml would leave them as they were.
+
+    Its flattening is another name of the same stream, which only dense layers read packet by packet.
+    """
+    for record in records:
+        flat = record["class_name"] == "Reshape" and len(record["target_shape"]) == 1
+        if flat and any(reader.kind != "Dense" for reader in network.consumers(str(record["name"]))):
+            record["class_name"] = "Repack"
 
 
 def _hls_type(precision: FixedPoint, hls4ml: Any) -> Any:

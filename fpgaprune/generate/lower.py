@@ -97,6 +97,10 @@ def lower(model: Any) -> Network:
     network = _network(records, inputs, outputs)
     for name, layer in layers.items():
         _attach(network, name, layer, constants.get(name))
+    for name in network.inputs:
+        if not network.consumers(name) and name not in network.outputs:
+            message = f"nothing reads the input {name!r}, which hls4ml would leave out; build the model without it"
+            raise ModelError(message)
     return network
 
 

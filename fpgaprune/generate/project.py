@@ -25,6 +25,7 @@ from fpgaprune.generate.planning import Plan, plan_types
 from fpgaprune.generate.ranges import Point, observe, points
 from fpgaprune.generate.rewrite import simplify
 from fpgaprune.generate.settings import GenerateSettings
+from fpgaprune.generate.type_rules import plain
 from fpgaprune.generate.weights import Array
 from fpgaprune.read.graph import read_graph
 from fpgaprune.read.quantizer_types import FLOAT32_BITS
@@ -193,8 +194,6 @@ def _save_model(model: Any, path: Path) -> None:
 _EXACT_FUNCTIONS = {"relu", "linear", "relu6", "relu1", "binary_tanh", "ternary_tanh"}
 _EXACT_KINDS = {
     "Reshape",
-    "Concatenate",
-    "Merge",
     "ZeroPadding1D",
     "ZeroPadding2D",
     "Cropping1D",
@@ -227,4 +226,8 @@ def _is_exact_node(converted: Converted, name: str) -> bool:
         return str(node.record.get("activation")).lower() in _EXACT_FUNCTIONS
     if node.kind == "HardActivation":
         return node.output_type is not None
+    if node.kind in ("Merge", "Concatenate"):
+        result = converted.plan.result(name)
+        kept = result == plain(result) and result.width - int(result.signed) <= FLOAT32_BITS
+        return node.output_type is not None or kept
     return node.kind in _EXACT_KINDS or "Max" in node.kind

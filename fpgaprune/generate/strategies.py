@@ -83,6 +83,9 @@ def _check_streamed(node: Node) -> None:
         # nnet_recurrent.h has bidirectional_stack for arrays only: the project would not compile.
         message = f"layer {node.name!r} is a Bidirectional, which hls4ml has for io_parallel only"
         raise ConfigError(message)
+    if str(node.record.get("activation")) in ("relu6", "relu1"):
+        message = f"layer {node.name!r} is a ReLU with an upper bound, which hls4ml has for io_parallel only"
+        raise ConfigError(message)
     if node.kind == "Dot" or str(node.record.get("op", "")).startswith("dot"):
         message = f"layer {node.name!r} is a dot product, which hls4ml has for io_parallel only"
         raise ConfigError(message)
@@ -124,4 +127,18 @@ def check_kept(graph: Any, network: Network, settings: GenerateSettings) -> None
         wanted = asked.parallelization_factor
         if wanted is not None and parallel != wanted:
             message = f"layer {layer.name!r} cannot compute {wanted} positions in parallel: the nearest is {parallel}"
+            raise ConfigError(message)
+
+
+def check_packets(graph: Any) -> None:
+    """Refuse reshapes of streams to packets that nnet_stream.h cannot make: it splits packets, or joins whole ones."""
+    for layer in graph.get_layers():
+        if layer.class_name != "Repack":
+            continue
+        before, after = int(layer.get_input_variable().shape[-1]), int(layer.get_output_variable().shape[-1])
+        if max(before, after) % min(before, after):
+            message = (
+                f"layer {layer.name.removeprefix('repack_')!r} reshapes packets of {before} values to packets of "
+                f"{after}, which hls4ml's streams cannot: use io_parallel, or shapes of which one divides the other"
+            )
             raise ConfigError(message)

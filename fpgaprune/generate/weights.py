@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 WIDEST_ABSORBED = 18
 LOST_ZEROS = 0.05  # zeros beyond this fraction of the stored weights are pruning, not chance
 
+_POWERS_OF_INTEGER = frozenset({"quantized_bits", "quantized_relu", "quantized_hswish"})  # take 2**integer of an int
+
 
 @dataclass
 class LayerConstants:
@@ -83,7 +85,19 @@ def _folded(layer: Any) -> dict[str, Array]:
     return {name: np.asarray(kernel, dtype=np.float64), "bias": np.asarray(bias, dtype=np.float64)}
 
 
+def check_computable(layer: str, quantizer: Any) -> None:
+    """Raise ModelError for what QKeras 0.9 builds but cannot compute: 2**integer of a negative whole number."""
+    bits: Any = getattr(quantizer, "integer", 0)
+    if type(quantizer).__name__ in _POWERS_OF_INTEGER and int(bits) < 0:
+        message = (
+            f"the quantizer {type(quantizer).__name__} of layer {layer!r} has {int(bits)} integer bits, for which "
+            "QKeras itself fails; use 0 or more"
+        )
+        raise ModelError(message)
+
+
 def _quantize(constants: LayerConstants, layer: str, name: str, values: Array, quantizer: Any) -> None:
+    check_computable(layer, quantizer)
     quantized = np.asarray(quantizer(values.astype(np.float32)), dtype=np.float64)
     if not np.isfinite(quantized).all():
         message = f"the quantizer of {name!r} in layer {layer!r} gives NaN or infinity"

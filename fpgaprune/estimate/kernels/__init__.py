@@ -10,6 +10,7 @@ from fpgaprune.estimate.kernels.layers import (
     kernel_parameters,
     kernel_prefixes,
     kernel_reuse_factor,
+    multiplied_codes,
     sums_in_order,
 )
 from fpgaprune.estimate.kernels.plan import (
@@ -43,6 +44,7 @@ __all__ = [
     "kernel_reuse_factor",
     "lane_bits",
     "layer_attributes",
+    "multiplied_codes",
     "multipliers_by_bits",
     "plan_kernel",
     "signed_bits",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fpgaprune.design import Design, LayerKind, LayerSpec
 from fpgaprune.errors import DesignError
-from fpgaprune.estimate.kernels.plan import KernelNeeds
+from fpgaprune.estimate.kernels.plan import KernelForm, KernelNeeds, plan_kernel
 from fpgaprune.estimate.kernels.still import still_inputs
 from fpgaprune.estimate.liveness import read_elements
 from fpgaprune.fixed_arithmetic import product_type, sum_type
@@ -95,6 +95,20 @@ def kernel_needs(layer: LayerSpec, design: Design, name: str = "weight") -> Kern
         codes = codes.copy()
         codes[:, ~read] = 0
     return KernelNeeds.of(codes, still_inputs(layer, design, codes.shape[0]))
+
+
+def multiplied_codes(layer: LayerSpec, design: Design) -> NDArray[np.int64]:
+    """The codes (inputs, outputs) that the layer's kernel multiplies by, zero where its text shifts and adds instead.
+
+    This is what a tool without time slots sees of the kernel. Raises DesignError without weights.
+    """
+    form = KernelForm(str(layer.attributes.get("kernel_form", KernelForm.SLOTS.value)))
+    plan = plan_kernel(kernel_needs(layer, design), kernel_reuse_factor(layer), form=form)
+    codes = np.zeros((plan.n_in, plan.n_out), dtype=np.int64)
+    for lane in plan.lanes:
+        for product in lane:
+            codes[product.input, list(product.outputs)] = product.code
+    return codes
 
 
 def _scales(layer: LayerSpec, design: Design) -> NDArray[np.int64]:

@@ -21,6 +21,7 @@ EXACT_RESULT_WIDTH = 18  # a result that loses nothing is kept whole up to here
 # Sums of a quantized layer are kept whole up to here where the model's own quantizers decide them: Keras adds in
 # float32, 24 bits, so wider ones are rounded in the model too.
 EXACT_SUM_WIDTH = 32
+_TERNARY = FixedPoint(2, 2)  # hls4ml takes such weights for -1, 0 and 1 alone, and reads -2 as 1
 _CLIPPED_BY_TYPE = {"Dense", "Conv1D", "Conv2D", "DepthwiseConv1D", "DepthwiseConv2D", "BatchNormalization"}
 _KEEP_EXACT = {"Merge", "Concatenate", "Reshape", "Resize", "Transpose", "Permute"}
 
@@ -158,6 +159,8 @@ class Choice:
             else for_constants(values, width or self.constant_width)
         )
         values = to_nearest(values, chosen)
+        if chosen == _TERNARY and (values == chosen.low).any():
+            chosen = replace(chosen, width=chosen.width + 1, integer=chosen.integer + 1)
         node.record[record_key] = values
         self.plan.types.setdefault(node.name, {})[name] = chosen
         return values

@@ -110,7 +110,7 @@ def run_verilog(
         for file, text in (own | dict(texts)).items():
             (folder / file).write_text(text, encoding="utf-8")
         _build(folder, ["harness.v", *texts], verilator, compiler, timeout_seconds)
-        _packed(np.concatenate(values, axis=1), inputs, in_bits).tofile(folder / "in")
+        (folder / "in").write_bytes(_packed(np.concatenate(values, axis=1), inputs, in_bits).tobytes())
         numbers = [samples, -(-in_bits // 32), -(-out_bits // 32), most_cycles]
         command = [str(folder / "harness"), "in", "out", *map(str, numbers)]
         run_program(command, "running the Verilog", folder, timeout_seconds)

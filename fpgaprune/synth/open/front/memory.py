@@ -1,6 +1,6 @@
 """Memory while a layer is followed: objects of bytes, read and written in cells of whole values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from fpgaprune.errors import UnsupportedError
@@ -46,11 +46,42 @@ class Memory:
     def merged(self, condition: Value, one: Mapping[Key, Cell | None], other: Mapping[Key, Cell | None]) -> Change:
         """What either of two courses, both taken back, leaves behind: the first where the condition is 1."""
         found: Change = {}
+        one, other = dict(one), dict(other)
+        for block, offset in {**one, **other}:
+            self._widen(block, offset, one, other)
         for key in {**one, **other}:
             block, offset = key
             old = block.cells.get(offset)
             found[key] = self._merged(condition, one.get(key, old), other.get(key, old), block)
         return found
+
+    def _widen(self, block: Block, offset: int, one: Change, other: Change) -> None:
+        """Let a value that one course wrote in smaller pieces than the other be of one piece in both."""
+        old = block.cells.get(offset)
+        a, b = one.get((block, offset), old), other.get((block, offset), old)
+        if a is None or b is None or a[0] == b[0]:
+            return
+        course, size = (one, b[0]) if a[0] < b[0] else (other, a[0])
+        pieces: list[tuple[int, Cell]] = []
+        place = 0
+        while place < size:
+            key = (block, offset + place)
+            cell = course.get(key, block.cells.get(offset + place))
+            if cell is None or place + cell[0] > size or not isinstance(cell[1], (int, Value)):
+                return
+            pieces.append((place, cell))
+            place += cell[0]
+        for place, _ in pieces[1:]:
+            course[block, offset + place] = None
+        course[block, offset] = (size, self._joined(pieces, size))
+
+    def _joined(self, pieces: Sequence[tuple[int, Cell]], size: int) -> Word:
+        total: Number = 0
+        for place, (width, value) in pieces:
+            if isinstance(value, (int, Value)):
+                part = self.builder.cast(value, 8 * width, signed=False)
+                total = self.builder.add(total, self.builder.shift_left(part, 8 * place))
+        return self.builder.cast(total, 8 * size, signed=True)
 
     def _merged(self, condition: Value, a: Cell | None, b: Cell | None, block: Block) -> Cell | None:
         if a is None or b is None:
