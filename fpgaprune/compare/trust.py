@@ -40,6 +40,18 @@ def foreign(design: Design, report: SynthesisReport, matches: Mapping[str, Match
                 yield reason
 
 
+def own_functions(design: Design) -> str | None:
+    """That the project computes layers by functions which are not hls4ml's; None where it does not."""
+    names = sorted({str(layer.attributes["own_function"]) for layer in design if "own_function" in layer.attributes})
+    if not names:
+        return None
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return (
+        f"the project has functions of its own, {', '.join(names[:_LISTED])}{more}: what they cost does not follow from "
+        "the rules for hls4ml's"
+    )
+
+
 def _other_layers(design: Design, report: SynthesisReport) -> Iterator[str]:
     """Modules of layers the design does not have: hls4ml numbers the configurations of all its layers."""
     known = {number for layer in design for number in CONFIG_NUMBER.findall(layer.config or "")}

@@ -113,6 +113,9 @@ def _moving_outputs(layer: LayerSpec, inputs: list[Mask], codes: NDArray[np.int6
         case LayerKind.BATCH_NORM:
             scale = _per_element(layer, inputs[0].size)
             return None if scale is None else inputs[0] & scale
+        case LayerKind.OTHER:
+            kept = _kept(layer, inputs[0].size)
+            return None if kept is None else inputs[0] & kept
         case LayerKind.CONCATENATE:
             return np.concatenate(inputs) if len(layer.output_shape) == 1 else None
         case LayerKind.MERGE if layer.operation not in CONTRACTIONS and len({mask.size for mask in inputs}) == 1:
@@ -150,6 +153,9 @@ def _read_inputs(layer: LayerSpec, read: Mask, codes: NDArray[np.int64] | None, 
         case LayerKind.BATCH_NORM if read.size == size:
             scale = _per_element(layer, size)
             return None if scale is None else read & scale
+        case LayerKind.OTHER if read.size == size:
+            kept = _kept(layer, size)
+            return None if kept is None else read & kept
         case LayerKind.CONCATENATE if len(layer.output_shape) == 1 and offset + size <= read.size:
             return read[offset : offset + size]
         case LayerKind.MERGE if layer.operation not in CONTRACTIONS and read.size == size:
@@ -187,3 +193,9 @@ def _per_element(layer: LayerSpec, size: int) -> Mask | None:
         return None
     scale: Mask = layer.weight.values.ravel() != 0
     return np.tile(scale, size // scale.size) if scale.size and size % scale.size == 0 else None
+
+
+def _kept(layer: LayerSpec, size: int) -> Mask | None:
+    """Which elements a quantizer with a type for each leaves a bit of."""
+    bits = layer.parameters.get("element_bits")
+    return None if bits is None or bits.values.size != size else bits.values > 0

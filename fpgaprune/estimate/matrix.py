@@ -12,7 +12,7 @@ from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.kernels import multipliers_by_bits
 from fpgaprune.estimate.padding import padding_patches
-from fpgaprune.estimate.products import Products
+from fpgaprune.estimate.products import Products, bits_of
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
 
@@ -65,8 +65,11 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
     dead = products - int(np.count_nonzero(matrix.codes))
     if dead:
         notes = (*notes, f"{dead} products of dead neurons are removed")
-    if finding.cost is not None and _narrowed(layer, context):
-        cost = Cost(finding.cost.multipliers, Bound(0, finding.cost.dsp.high))
+    each = _by_element(matrix, context.element_widths(layer), context)
+    if each is not None:
+        finding = each
+    elif finding.cost is not None and _narrowed(layer, context):
+        cost = Cost(Bound(0, finding.cost.multipliers.high), Bound(0, finding.cost.dsp.high))
         notes = (*notes, "bounded: a quantizer gives every value its own type, and only the widest is known")
         finding = replace(finding, cost=cost)
     return replace(
@@ -159,6 +162,20 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
     return Finding(cost, notes=notes)
 
 
+def _by_element(matrix: Matrix, widths: NDArray[np.int64] | None, context: Context) -> Finding | None:
+    """The products of values that have a type each, every one by its own constant; None where either is not so."""
+    constants = matrix.constant and matrix.kernel is None and matrix.weight.encoding is Encoding.FIXED
+    alone = matrix.reuse_factor == 1 and matrix.copies == 1 and matrix.strategy in {Strategy.LATENCY, Strategy.RESOURCE}
+    if widths is None or widths.size != matrix.codes.shape[0] or not (constants and alone) or context.unrolls:
+        return None
+    parts = [
+        constant_cost(context.count(matrix.codes[widths == width]), int(width), context.pricing)
+        for width in np.unique(widths[widths > 0])
+    ]
+    note = "a quantizer gives every value its own type, and each product is priced at its width"
+    return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(note,))
+
+
 def _counted(matrix: Matrix, context: Context) -> Products:
     """Products of all copies; those of padding fold away."""
     if not matrix.patches:
@@ -178,9 +195,7 @@ def _last_lane_bits(matrix: Matrix) -> int:
     hls4ml packs one constant of every lane into a word of memory (ARRAY_RESHAPE by blocks), the last lane uppermost,
     and the tool drops the upper bits that no word needs: so it is in all 160 weight memories that reports list.
     """
-    last = matrix.codes.T.ravel()[(matrix.lanes // matrix.copies - 1) * matrix.reuse_factor :]
-    low, high = int(last.min()), int(last.max())
-    return high.bit_length() if low >= 0 else max(high, -low - 1).bit_length() + 1
+    return bits_of(matrix.codes.T.ravel()[(matrix.lanes // matrix.copies - 1) * matrix.reuse_factor :])
 
 
 def _resource(matrix: Matrix, context: Context) -> Finding:

@@ -140,11 +140,15 @@ def device_of(design: Design, device: Device | None = None) -> tuple[Device, tup
 
 def estimate_layer(layer: LayerSpec, context: Context, *, doubtful: bool = False) -> LayerEstimate:
     """Expected DSP count of one layer; its fabric is left open."""
-    rule = LAYER_RULES.get(layer.kind)
+    rule = estimate_nothing if "element_bits" in layer.parameters else LAYER_RULES.get(layer.kind)
     if rule is None:
         finding = Finding(None, notes=(f"not estimated: no rule for {layer.operation or layer.kind}",))
     else:
         finding = rule(layer, context)
+    own = layer.attributes.get("own_function")
+    if own is not None:
+        note = f"extrapolated: {own} is no function of hls4ml, whose rules are taken for it"
+        finding = replace(finding, notes=(*finding.notes, note), extrapolated=True)
     cost = finding.cost
     return LayerEstimate(
         name=layer.name,
