@@ -92,7 +92,7 @@ def doubt_of(status: str, design: Design, report: SynthesisReport, matches: Mapp
     """Why the report cannot be held against the estimate; None where it can."""
     if status != "ok":
         return f"STATUS.json: {status}"
-    return next(foreign(design, report, matches), own_functions(design))
+    return next(foreign(design, report, matches), own_functions(design, report))
 
 
 def _broken(path: Path, status: Mapping[str, str], reason: str) -> ProjectResult:

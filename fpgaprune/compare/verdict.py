@@ -59,7 +59,7 @@ def compare(
         stale = (*foreign(design, report, matches), *other_multiplications(design, estimate, report, matches))
     if older is not None and total.verdict is not Verdict.AGREES:
         stale = (*stale, older)
-    verdict, why = _verdict(estimate, report, (*stale, *_own(design, total)), rows, total)
+    verdict, why = _verdict(estimate, report, (*stale, *_own(design, report, total)), rows, total)
     more = _more(design, estimate, report, network, (*_unmatched(rows, total),))
     if older is not None and older not in why:
         more = (older, *more)
@@ -79,9 +79,9 @@ def compare(
     )
 
 
-def _own(design: Design, total: ComparisonRow) -> tuple[str, ...]:
+def _own(design: Design, report: SynthesisReport | None, total: ComparisonRow) -> tuple[str, ...]:
     """Why a disagreement may be nobody's error: layers that hls4ml did not write."""
-    reason = own_functions(design) if total.verdict is Verdict.DISAGREES else None
+    reason = own_functions(design, report) if total.verdict is Verdict.DISAGREES else None
     return () if reason is None else (reason,)
 
 

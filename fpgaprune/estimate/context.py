@@ -65,8 +65,8 @@ class Context:
     def element_widths(self, layer: LayerSpec) -> NDArray[np.int64] | None:
         """Bits of every value that a layer reads, where a quantizer gives each a type of its own; None otherwise.
 
-        Values are stored in one type and keep all of its fraction bits, so that only integer bits are saved: the reports
-        of 27 in 28 layers of seven projects have exactly these products. A value of no bits has width 0.
+        Values are stored in one type and keep all of its fraction bits, so that only integer bits are saved: the
+        reports of 27 in 28 layers of seven projects have exactly these products. A value of no bits has width 0.
         """
         data = self.input_type(layer)
         source = self.design[layer.inputs[0]] if layer.inputs else None
