@@ -127,7 +127,7 @@ def test_functions_that_are_not_of_hls4ml_leave_the_verdict_open() -> None:
     product = ModuleReport("product_dense_ap_fixed_ap_fixed_ap_fixed_s", Resources(1, 0, 0, 0, 0))
     report = _report(used=Resources(50, 210, 130, 0, 0))
     comparison = _compare(replace(report, modules=(*report.modules, product)))
-    assert (comparison.verdict, "of its own, product_dense:" in comparison.reasons[0]) == (Verdict.UNKNOWN, True)
+    assert (comparison.verdict, "a single product, product_dense" in comparison.reasons[0]) == (Verdict.UNKNOWN, True)
 
 
 def test_a_top_that_wraps_the_network_is_not_held_against_its_estimate() -> None:

@@ -273,9 +273,11 @@ def _doubts(layer: LayerSpec, matrix: Matrix, context: Context) -> tuple[tuple[s
     if layer.kind in _DEPTHWISE and not confirmed:
         notes.append("extrapolated: depthwise convolutions were seen in Vivado HLS' streams at Latency only")
     if rules.tool == "vitis_hls" and matrix.strategy is Strategy.RESOURCE:
-        notes.append("extrapolated: no report of Vitis HLS has the Resource strategy")
+        notes.append("extrapolated: of Vitis HLS' reports only four layers, in streams, have the Resource strategy")
     elif rules.tool == "vitis_hls" and matrix.reuse_factor > 1 and not forced:
-        notes.append("extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings")
+        notes.append(
+            "extrapolated: in Vitis HLS' reports at default settings only three layers have a reuse factor above 1"
+        )
     if matrix.strategy is Strategy.RESOURCE_UNROLLED and matrix.reuse_factor == 1:
         notes.append("extrapolated: no report has the strategy resource_unrolled")
     if context.unrolls and layer.kind is not LayerKind.DENSE:
