@@ -1,4 +1,4 @@
-"""What the rows of `benchmarks.compression` say: means over seeds, claims that hold or not, families side by side."""
+"""What the rows of `benchmarks.compression` say: means over seeds, claims that hold or not."""
 
 from typing import Any
 
@@ -43,25 +43,3 @@ def no_loss(rows: list[Row], sparsity: float = 0.7) -> dict[str, Any]:
 
 def _percent(row: Row) -> str:
     return f"{100 * row['accuracy']:.2f} % (spread {100 * row['spread']:.2f})"
-
-
-def at_losses(rows: list[Row]) -> dict[str, Any]:
-    """For each loss the row of fewest LUTs of each family, and the ratio of the others' to the budget's."""
-    dense = next(row for row in rows if row["method"] == "dense")
-    result = {}
-    for loss in (0.0, 0.005, 0.01):
-        least = dense["accuracy"] - max(loss, dense["spread"] if loss == 0 else 0.0) - 1e-9
-        best: dict[str, Any] = {}
-        for family in ("pruned", "fewer bits", "budget"):
-            fine = [row for row in rows if row["family"] == family and row["accuracy"] >= least and row["lut"]]
-            best[family] = min(fine, key=lambda row: row["lut"]) if fine else None
-        others = [best[family]["lut"] for family in ("pruned", "fewer bits") if best[family]]
-        mine = best["budget"]
-        result[str(loss)] = {
-            "fewest_lut": {
-                family: None if row is None else {key: row[key] for key in ("method", "accuracy", "dsp", "lut")}
-                for family, row in best.items()
-            },
-            "ratio": round(min(others) / mine["lut"], 3) if others and mine else None,
-        }
-    return result

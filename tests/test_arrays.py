@@ -28,6 +28,31 @@ def test_npy_csv_and_npz(tmp_path: Path) -> None:
     assert found.shape == (3, 2, 2)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("\ufeff1,2\n3,4\n", [[1, 2], [3, 4]]),  # a byte order mark is no text
+        ("0,1\n3,4\n", [[0, 1], [3, 4]]),
+        ("0,class\n3,4\n", [[3, 4]]),
+        ('"a","b"\n"3","4"\n', [[3, 4]]),
+        ("1,cat\n2,dog\n", "line 1, column 2 holds 'cat', which is not a number; classes are numbered from 0"),
+        ("a,b\n1,cat\n2,dog\n", "line 2, column 2 holds 'cat'"),
+        (",2\n3,4\n", "line 1, column 1 holds '', which is not a number"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 columns, and those before it have 2"),
+        ("1;2\n3;4\n", "line 1, column 1 holds '1;2', which is not a number; columns are parted by commas"),
+        ("", "there are no rows in it"),
+        ("a,b\n", "there are no rows in it"),
+    ],
+)
+def test_tables_lose_no_row_and_say_what_is_wrong(text: str, found: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    if isinstance(found, str):
+        with pytest.raises(ConfigError, match=found):
+            read_inputs(tmp_path / "a.csv", [(2,)])
+    else:
+        np.testing.assert_array_equal(read_inputs(tmp_path / "a.csv", [(2,)])[0], found)
+
+
 def test_the_likeliest_array_is_taken(tmp_path: Path) -> None:
     path = saved(tmp_path, y_test=np.zeros((5, 4)), X_test=np.ones((5, 4)), labels=np.zeros(5))
     (found,) = read_inputs(path, [(4,)])

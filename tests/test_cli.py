@@ -75,6 +75,7 @@ def test_an_unknown_option_is_a_usage_error(capsys):
     ("error", "code", "words"),
     [
         (KeyboardInterrupt(), 130, "interrupted"),
+        (KeyboardInterrupt("interrupted, the best is b"), 130, "interrupted, the best is b"),
         (PermissionError(13, "Permission denied", "/data/x"), 2, "/data/x: permission denied"),
         (OSError(28, "No space left on device"), 2, "no space left on device"),
     ],

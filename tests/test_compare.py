@@ -21,7 +21,16 @@ from fpgaprune.flow.estimation import compare_project
 from fpgaprune.read.report import read_stages, save_report
 from fpgaprune.render import comparison_sheet
 from fpgaprune.render.sheet import to_csv, to_markdown
-from fpgaprune.results import Comparison, ModuleReport, MultiplyOperator, Resources, Stage, SynthesisReport, Verdict
+from fpgaprune.results import (
+    Bound,
+    Comparison,
+    ModuleReport,
+    MultiplyOperator,
+    Resources,
+    Stage,
+    SynthesisReport,
+    Verdict,
+)
 
 CODES = np.array([[45, 0, -77], [0, 91, 101], [13, 7, 0]])  # six products of three digits and more but for the 7
 PART = "xcu250-figd2104-2L-e"
@@ -261,6 +270,20 @@ def test_reports_can_be_named_one_per_stage(tmp_path: Path) -> None:
         compare_project(tmp_path / "net.npz", tmp_path / "c.json", tmp_path / "again.json")
     with pytest.raises(ReportError, match="has to be named"):
         compare_project(tmp_path / "net.npz")
+
+
+@pytest.mark.parametrize(("own", "reported", "expected"), [(None, 5.0, 1), (None, 10.0, 0), (5.0, 10.0, 1)])
+def test_a_project_without_a_clock_takes_that_of_its_report(
+    tmp_path: Path, own: float | None, reported: float, expected: int
+) -> None:
+    """Vivado HLS multiplies by 11 in LUTs where that fits the clock period, and in a pipelined DSP where not."""
+    part = "xc7z020clg400-1"
+    network = design(source(1), dense("fc", "in", [[11]], config="config2"), part=part, clock_ns=own)
+    save_design(network, tmp_path / "net.npz")
+    report = _report(tool="vivado_hls", tool_version="2019.2", part=part, clock_ns=reported)
+    save_report(report, tmp_path / "c.json")
+    row = compare_project(tmp_path / "net.npz", tmp_path / "c.json").rows[-1]
+    assert row.estimated == Bound.exactly(expected)
 
 
 def test_open_synthesis_alone_decides_by_its_own_rules(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.compression import load_sets
-from benchmarks.compression_results import at_losses, no_loss
+from benchmarks.compression_results import no_loss
 
 
 def row(family: str, accuracy: float, lut: int | None, spread: float = 0.0) -> dict[str, Any]:
@@ -18,27 +18,6 @@ def row(family: str, accuracy: float, lut: int | None, spread: float = 0.0) -> d
         "lut": lut,
         "spread": spread,
     }
-
-
-def test_the_cheapest_of_each_family_within_the_loss_is_named() -> None:
-    rows = [
-        row("dense", 0.98, 900, spread=0.002),
-        row("pruned", 0.979, 400),
-        row("pruned", 0.976, 300),
-        row("fewer bits", 0.95, 100),
-        row("budget", 0.98, 350),
-        row("budget", 0.975, 150),
-        row("budget", 0.99, None),
-    ]
-    found = at_losses(rows)
-    assert found["0.0"]["ratio"] == round(400 / 350, 3)
-    assert found["0.005"]["ratio"] == 300 / 150
-    assert found["0.005"]["fewest_lut"]["fewer bits"] is None
-    assert found["0.01"]["fewest_lut"]["budget"]["lut"] == 150
-
-
-def test_no_ratio_without_two_to_compare() -> None:
-    assert at_losses([row("dense", 0.9, 5), row("budget", 0.9, 4)])["0.0"]["ratio"] is None
 
 
 def test_no_loss_is_one_below_the_spread_of_the_better_dense_network() -> None:

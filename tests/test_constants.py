@@ -20,8 +20,8 @@ from fpgaprune.compress.constants import (
     constants_config_type,
     constants_methods,
 )
-from fpgaprune.csd import csd_digits
-from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy, Table
+from fpgaprune.csd import csd_digits, nearest_with_digits
+from fpgaprune.design import Design, LayerKind, LayerSpec, Parameter, Strategy, Table
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design
 from fpgaprune.fixed_point import FixedPoint
@@ -202,9 +202,33 @@ def test_the_error_says_what_no_choice_of_constants_saves() -> None:
         tables={"exp_table": table, "inv_table": table}, attributes={"slices": 1, "slice_size": 5},
     )  # fmt: skip
     before = design(source(4), dense("fc0", "in", np.full((4, 5), 1243)), softmax)
-    with pytest.raises(ConfigError, match=r"5 DSPs do not depend.*classes \(softmax\) 5"):
+    with pytest.raises(ConfigError, match=r"5 DSPs do not depend.*classes \(softmax\) 5, one for each class: a model"):
         choose_constants(before, Budget(max_dsp=4), NOTHING_KNOWN, VITIS)
     assert dsp(choose_constants(before, Budget(max_dsp=5), NOTHING_KNOWN, VITIS).design) == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "parameter", "values", "said"),
+    [
+        (LayerKind.ACTIVATION, "leaky_relu", "slope", [1243 / 2**12], r"of 0.303467: one of 0.3125 needs none"),
+        (LayerKind.ACTIVATION, "prelu", "slope", [1243 / 2**12, 0.5, 0.71, 0.25, 0.1], r"3 slopes of more than 2"),
+        (LayerKind.BATCH_NORM, None, "weight", [1243 / 2**12, 0.5, 0.71, 0.25, 0.1], r"3, for scales of more than 2"),
+    ],
+)  # fmt: skip
+def test_the_error_names_the_slopes_and_scales_that_cost(
+    kind: LayerKind, operation: str | None, parameter: str, values: list[float], said: str
+) -> None:
+    constants = Parameter(np.array(values), FixedPoint(16, 4))
+    layer = LayerSpec(
+        "bent", kind, ("fc0",), (5,), (5,), WIDE, WIDE, operation=operation, parameters={parameter: constants}
+    )
+    before = design(source(4), dense("fc0", "in", np.full((4, 5), 1243)), layer)
+    with pytest.raises(ConfigError, match=rf"DSPs do not depend.*bent .*{said}"):
+        choose_constants(before, Budget(max_dsp=0), NOTHING_KNOWN, VITIS)
+    nearest = nearest_with_digits(constants.codes, 2, 15) * constants.precision.lsb
+    helped = replace(layer, parameters={parameter: Parameter(nearest, constants.precision)})
+    after = choose_constants(design(*before.layers[:2], helped), Budget(max_dsp=0), NOTHING_KNOWN, VITIS).design
+    assert dsp(after) == 0
 
 
 def test_too_few_luts_are_refused_with_the_least_there_is() -> None:

@@ -92,6 +92,12 @@ def test_a_study_gives_its_parts_its_settings_and_its_score(tmp_path: Path) -> N
     ("code", "score", "words"),
     [
         ("x = 1", None, "no function load_data"),
+        ("def load_data(:", None, r"task\.py cannot be run: SyntaxError"),
+        ("import nowhere_to_be_found", None, "cannot be run: ModuleNotFoundError"),
+        ("raise SystemExit(3)", None, "cannot be run: SystemExit: 3"),
+        ("def load_data(settings): exit(3)", None, "load_data .* failed: SystemExit: 3"),
+        ("def load_data(settings): return {'x': [[1, 2, 3, 1e300]] * 2, 'y': [0, 1]}", None, "do not fit in 32 bits"),
+        (TASK.replace(', "y_test": x[:10, 0] > 0', ""), None, "x_test without its targets"),
         ("def load_data(settings): return 3", None, "StudyData or arrays by name"),
         ("def load_data(settings): return settings['seed']", None, "load_data .* failed: KeyError"),
         (TASK, "task", r"no function score"),
@@ -106,6 +112,13 @@ def test_a_task_that_gives_no_data_is_refused(code: str, score: str | None, word
     (tmp_path / "task.py").write_text(code)
     with pytest.raises(ConfigError, match=words):
         read_dataset(tmp_path, FakeModel(), score)
+
+
+def test_test_targets_are_of_the_form_of_the_others() -> None:
+    x, y = np.zeros((4, 4)), np.array([0, 1, 0, 1])
+    check_targets(FakeModel(), Dataset(x, y, x, y), "sparse_categorical_crossentropy")
+    with pytest.raises(ConfigError, match="one class for each"):
+        check_targets(FakeModel(), Dataset(x, y, x, np.eye(2, dtype=int)[y]), "sparse_categorical_crossentropy")
 
 
 def test_the_score_of_a_task_needs_one(tmp_path: Path) -> None:

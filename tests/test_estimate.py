@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from estimate_designs import VITIS, VIVADO, WIDE, dense, design, dsp, last, network, one, source
+from estimate_designs import VITIS, VIVADO, dense, design, dsp, last, network, one, source
 
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import find_device
@@ -214,12 +214,6 @@ def test_unknown_data_is_not_estimated() -> None:
     bare = LayerSpec("in", LayerKind.INPUT, (), (1,), (1,), None)
     assert dsp(last(estimate_design(design(bare, fc), VITIS))) is None
     assert dsp(last(estimate_design(design(source(1), fc), VITIS))) == 1  # its source tells
-
-
-def test_per_element_types_bound_the_count() -> None:
-    quantizer = LayerSpec("q_quantize", LayerKind.OTHER, ("in",), (1,), (1,), WIDE, WIDE, operation="q_quantize")
-    estimate = estimate_design(design(source(1), quantizer, dense("fc", "q_quantize", [[45]])), VITIS)
-    assert dsp(last(estimate)) == {"low": 0, "high": 1}
 
 
 def test_the_device_comes_from_the_argument_the_design_or_a_default() -> None:

@@ -89,14 +89,17 @@ def test_a_limit_written_for_one_position_bounds_the_others() -> None:
 
 
 def test_padding_folds_away_where_every_position_is_unrolled() -> None:
-    """The first position does not see the first tap (4 products), the last one not the last (2)."""
-    assert dsp(alone(convolution(KERNEL, parallelization_factor=4))) == 4 * 9 - 4 - 2
+    """By place: channel 0 meets 45, 53, 91 and 107 (53 from two taps), channel 1 meets 77, 83, 45 and 11.
+
+    The first place is not reached through the last tap (11), nor the last through the first one (45, 77 and 83).
+    """
+    assert dsp(alone(convolution(KERNEL, parallelization_factor=4))) == 4 * (4 + 4) - 1 - 3
     unpadded = convolution(KERNEL, parallelization_factor=4, geometry=None)
     assert dsp(alone(unpadded)) == 4 * 9
 
 
 def test_padding_in_two_dimensions() -> None:
-    kernel = np.full((3, 3, 1, 1), 45.0)
+    kernel = np.array([45, 53, 77, 83, 91, 107, 109, 115, 11]).reshape(3, 3, 1, 1)
     layer = LayerSpec(
         "conv", LayerKind.CONV2D, ("in",), (3, 3, 1), (2, 2, 1), WIDE, WIDE,
         geometry=Geometry((3, 3), (2, 2), ((1, 1), (1, 1))), positions=4, parallelization_factor=4,
@@ -278,20 +281,20 @@ def test_weights_in_memory_are_no_constants() -> None:
 
 def test_a_quantizer_with_a_type_per_value_narrows_each_product_and_ends_dead_ones() -> None:
     """Values of 16 bits, 6 of them integer: ten fraction bits stay, and what has no bits left multiplies nothing."""
-    data, bits = FixedPoint(16, 6), FixedPoint(16, 16)
+    data = FixedPoint(16, 6)
 
-    def quantizer(name: str, reads: str, widths: list[int], integers: list[int]) -> LayerSpec:
-        sizes = (len(widths),)
-        arrays = {"element_bits": widths, "element_integer_bits": integers}
-        parameters = {key: Parameter(np.array(values), bits) for key, values in arrays.items()}
-        return LayerSpec(name, LayerKind.OTHER, (reads,), sizes, sizes, data, data, parameters=parameters)
+    def quantizer(name: str, reads: str, widths: str, integers: str) -> LayerSpec:
+        sizes = (len(widths.split()),)
+        types = {"element_widths": widths, "element_integers": integers}
+        facts: dict[str, Any] = {"operation": "quantize", "attributes": types}
+        return LayerSpec(name, LayerKind.ACTIVATION, (reads,), sizes, sizes, data, data, **facts)
 
-    first = quantizer("q", "in", [8, 3, 0, 9], [1, 0, 0, 9])  # 11, 10, no and 16 bits wide where it is multiplied
+    first = quantizer("q", "in", "8 3 0 9", "1 0 0 9")  # 11, 10, no and 16 bits wide where it is multiplied
     codes = np.array([[45, 90], [45, 91], [45, 93], [3, 77]])
     fc = dense("fc", "q", codes, data=data)
-    second = quantizer("r", "fc", [8, 0], [4, 0])
+    second = quantizer("r", "fc", "8 0", "4 0")
     out = dense("out", "r", [[1], [45]], data=data)
     layer = estimate_design(design(source(4, data), first, fc, second, out), VITIS).layers[2]
     assert (dsp(layer), layer.multipliers) == (1, Bound.exactly(2))
-    layer = estimate_design(design(source(4, data), first, fc, replace(second, parameters={}), out), VITIS).layers[2]
+    layer = estimate_design(design(source(4, data), first, fc, replace(second, attributes={}), out), VITIS).layers[2]
     assert dsp(layer) == 3  # 45 and 90 by 11 bits, 77 by 16

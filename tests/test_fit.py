@@ -1,6 +1,8 @@
 """`fit`: the best model within limits, what was tried kept through Ctrl-C, and a clear answer where nothing fits."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.quantization import fine_tune
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.flow.bits import Step
 from fpgaprune.flow.compression import Epoch
 from fpgaprune.flow.fit import FitConfig, choose, fit_file, with_floor
 from fpgaprune.flow.fit_steps import combinations
@@ -43,6 +46,7 @@ class Impatient:
     def __init__(self, patience: int) -> None:
         self.begun: list[str] = []
         self.epochs: list[Epoch] = []
+        self.steps: list[Step] = []
         self._patience = patience
 
     def begin(self, what: str) -> None:
@@ -53,6 +57,9 @@ class Impatient:
     def seen(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
 
+    def searched(self, step: Step) -> None:
+        self.steps.append(step)
+
     def finished(self, attempt: Attempt) -> None:
         assert attempt.name == self.begun[-1]
 
@@ -60,8 +67,9 @@ class Impatient:
 @pytest.mark.keras
 def test_an_interrupted_search_goes_on_and_ends_as_one_that_was_not(files: Path, tmp_path: Path) -> None:
     first = Impatient(3)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         fit_file(files / "m.h5", tmp_path / "o.h5", LIMITS, files / "d.npz", config=QUICK, watcher=first)
+    assert re.search(rf"best so far is {tmp_path}/o.fit/00\d.h5 \(.*\); 3 combinations are kept", str(stopped.value))
     kept = json.loads((tmp_path / "o.fit" / "tried.json").read_text())
     assert [each["name"] for each in kept["attempts"]] == first.begun[:3]
     assert not (tmp_path / "o.h5").exists()
@@ -83,7 +91,7 @@ def test_an_interrupted_search_goes_on_and_ends_as_one_that_was_not(files: Path,
     assert estimate.fabric.lut is not None
     assert estimate.fabric.lut.value <= 6000
     other = Impatient(0)
-    with pytest.raises(KeyboardInterrupt):  # other limits are another search
+    with pytest.raises(KeyboardInterrupt, match="nothing within the limits yet"):  # other limits are another search
         fit_file(files / "m.h5", tmp_path / "o.h5", FitLimits(4), files / "d.npz", config=QUICK, watcher=other)
     assert other.begun == [found.attempts[0].name]
 
@@ -164,6 +172,11 @@ def test_every_sort_of_step_is_tried_and_learns(files: Path, tmp_path: Path, mon
     assert bits.dsp is not None
     assert bits.dsp <= 20
     assert {epoch.phase for epoch in watcher.epochs} >= {"fine-tune", "gates", "share"}
+    assert [step.stage for step in watcher.steps[:1]] == ["sensitivity"]
+    for stage, told in {"sensitivity": "zeros", "costs": "zeros, [0-9]+ DSPs"}.items():
+        said = [step.state for step in watcher.steps if step.stage == stage]
+        assert said
+        assert all(re.search(rf"accuracy [01]\.[0-9]+, .* % {told}", each) for each in said)
     assert removed.sparsity is not None
     assert removed.sparsity >= 0.5
     assert shared.file is not None
@@ -203,3 +216,24 @@ def test_a_constant_answer_is_not_good_enough_unless_asked_for() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ConfigError, match="fit takes"):
         FitConfig(**wrong)
+
+
+@pytest.mark.keras
+def test_what_combinations_begin_with_is_done_once(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: Any = ((("quantize", 6),), (("quantize", 6), ("budget", None)))
+    monkeypatch.setattr("fpgaprune.flow.fit.combinations", lambda model: tried)
+    runs = []
+    for folder, count in (("both", 2), ("first", 1), ("first", 2)):  # the last goes on where the one before it ended
+        watcher, output = Impatient(99), tmp_path / folder / "o.h5"
+        config = FitConfig(epochs=1, tries=count)
+        runs.append(
+            (fit_file(files / "m.h5", output, LIMITS, files / "d.npz", config=config, watcher=watcher), watcher)
+        )
+    (both, once), _, (resumed, again) = runs
+    assert [epoch.phase for epoch in once.epochs] == ["fine-tune", "budget"]
+    assert [epoch.phase for epoch in again.epochs] == ["fine-tune", "budget"]
+    assert [replace(each, seconds=0) for each in both.attempts] == [replace(e, seconds=0) for e in resumed.attempts]
+    first, second = (load_model(tmp_path / name / "o.h5").model.get_weights() for name in ("both", "first"))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))

@@ -218,6 +218,10 @@ def test_the_command_line_prunes_and_reports(files: Path, tmp_path: Path, capsys
     capsys.readouterr()
     assert run("--method", "budget", "--max-dsp", "0", "-o", str(out), "--format", "json") == 0
     assert json.loads(capsys.readouterr().out)["estimate"]["after"]["dsp"] == 0
+    share = ["--max-dsp", "2%", "--set", "max_lut=0.9slr", "--part", "xc7z020clg400-1"]
+    assert run("--method", "budget", *share, "-o", str(out), "--format", "json") == 0
+    asked = json.loads(capsys.readouterr().out)["asked"]
+    assert (asked["max_dsp"], asked["max_lut"]) == (4, 47880)  # of 220 and 53 200 on one die
     wrong = {
         "did you mean polynomial": ["--method", "polynomal"],
         "needs target_sparsity": ["--method", "polynomial"],

@@ -286,3 +286,54 @@ def test_types_wider_than_a_double_hold_doubles_exactly(code: int, width: int, f
 )
 def test_shape_of_a_stream(size: int, lanes: int, before: tuple[int, ...], shape: tuple[int, ...]) -> None:
     assert stream_shape(size, lanes, before) == shape
+
+
+@pytest.mark.parametrize(
+    ("equation", "kernel", "outputs", "settings", "at_once"),
+    [
+        ("ij,jk->ik", (6, 4), (8, 4), {}, 8),
+        ("ij,ijk->ik", (8, 6, 4), (8, 4), {"reuse_factor": 2}, 1),
+        ("ij,jkl->ikl", (6, 3, 4), (8, 3, 4), {"style": "dataflow", "at_once": 2}, 2),
+    ],
+)
+def test_matrices_over_chosen_axes(
+    tmp_path: Path, equation: str, kernel: Any, outputs: Any, settings: Any, at_once: int
+) -> None:
+    graph = einsum_dense(tmp_path / "project", equation, kernel, outputs, **settings)
+    with quiet("writing"):
+        graph.write()
+    one, other = read_graph(graph), read_project(tmp_path / "project")
+    assert [str(difference) for difference in differences(one, other)] == []
+    assert one.digest == other.digest
+    layer = other["e"]
+    assert (layer.kind, layer.parallelization_factor) == (LayerKind.EINSUM_DENSE, at_once)
+    # Every matrix of the model, its inputs before its outputs.
+    given = np.random.default_rng(0).normal(0, 0.5, kernel).reshape(*layer.parameters["weight"].values.shape)
+    assert np.abs(layer.parameters["weight"].values - given).max() < 2.0**-6
+
+
+def einsum_dense(
+    folder: Path, equation: str, kernel: Any, outputs: Any, *, reuse_factor: int = 1, style: str = "auto", **more: int
+) -> Any:
+    """A graph of one such layer over eight by six values, as hls4ml's converter of Keras 3 makes it."""
+    hls4ml = load_frameworks().hls4ml
+    random = np.random.default_rng(0)
+    precision = {"weight": "fixed<8,2>", "bias": "fixed<8,2>", "accum": "fixed<20,9>", "result": "fixed<16,6>"}
+    config = hls4ml.utils.config.create_config(output_dir=str(folder), backend="Vitis", project_name="net")
+    config["HLSConfig"] = {
+        "Model": {
+            "Precision": "fixed<16,6>", "ReuseFactor": reuse_factor, "Strategy": "Latency", "PipelineStyle": style,
+        },
+        "LayerName": {"e": {"Precision": precision, "Strategy": "Latency"}},
+    }  # fmt: skip
+    facts = {"parallelization_factor": more["at_once"]} if more else {}
+    layers = [
+        {"class_name": "InputLayer", "name": "x", "input_shape": [8, 6]},
+        {
+            "class_name": "EinsumDense", "name": "e", "inputs": ["x"], "equation": equation, "inp_shape": (8, 6),
+            "out_shape": outputs, "weight_data": random.normal(0, 0.5, kernel),
+            "bias_data": random.normal(0, 0.5, outputs), **facts,
+        },
+    ]  # fmt: skip
+    with quiet("converting"):
+        return hls4ml.model.graph.ModelGraph.from_layer_list(config, layers, ["x"], ["e"])

@@ -206,40 +206,6 @@ def test_the_large_convolutions_of_old_versions_take_one_position_after_another(
     assert (design["d"].kind, design["d"].parallelization_factor) == (LayerKind.CONV1D, at_once)
 
 
-QUANTIZER = """
-template <typename input_t, typename output_t>
-void q(input_t *inp, output_t *out) {
-    #pragma HLS INLINE
-    out[0] = ap_fixed<9,4,AP_RND,AP_WRAP>(inp[0]);
-    out[1] = 0;
-    out[2] = ap_ufixed<7,-1,AP_TRN,AP_WRAP>(inp[2]);
-}
-"""
-
-
-@pytest.mark.parametrize(
-    ("code", "bits", "integers"),
-    [
-        (QUANTIZER, [9, 0, 7], [4, 0, -1]),
-        (QUANTIZER.replace("void q(", "void r("), None, None),
-        (QUANTIZER.replace("    out[1] = 0;\n", ""), None, None),
-        (QUANTIZER.replace("inp[2]", "inp[0]"), None, None),
-        (QUANTIZER.replace("inp[2])", "inp[2]) + 1"), None, None),
-    ],
-)
-def test_quantizers_with_a_type_per_element_are_read_from_their_code(
-    tmp_path: Path, code: str, bits: list[float] | None, integers: list[float] | None
-) -> None:
-    top = TOP.replace("    nnet::dense<input_t, result_t, config2>(x, ", "    CALLS(")
-    calls = "input_t q_out[N_IN];\n    nnet::q<input_t, input_t>(x, q_out); // q\n    "
-    top = top.replace("CALLS(", f"{calls}nnet::dense<input_t, result_t, config2>(q_out, ")
-    root = write(tmp_path, {**files(top=top), "firmware/nnet_utils/nnet_code_gen.h": code})
-    found = read_project(root)["q"]
-    assert found.kind is LayerKind.OTHER
-    read_back = [found.parameters.get(name) for name in ("element_bits", "element_integer_bits")]
-    assert [None if array is None else array.values.tolist() for array in read_back] == [bits, integers]
-
-
 def test_arrays_of_streams_are_refused_in_words(tmp_path: Path) -> None:
     top = TOP.replace("input_t x[N_IN]", "hls::stream<input_t> x[N_IN]")
     with pytest.raises(ProjectError, match="'x' of net is an array of streams: hls4ml writes none"):

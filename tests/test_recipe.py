@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaprune.config.recipe import parse_strategy, settings_from
+from fpgaprune.config.recipe import parse_amount, parse_strategy, settings_from
 from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.fixed_point import FixedPoint
@@ -93,3 +93,21 @@ def test_strategies_by_name() -> None:
     assert parse_strategy(None) is None
     with pytest.raises(ConfigError, match="unknown strategy 'quick'"):
         parse_strategy("quick")
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [(None, None), (20, 20), (" 20 ", 20), ("0", 0), ("40%", 88), ("55 %", 121), ("0.5slr", 110), ("50%slr", 110)],
+)
+def test_amounts_are_counts_and_shares_of_the_part(value: int | str | None, count: int | None) -> None:
+    assert parse_amount("max_dsp", value, "xc7z020clg400-1") == count
+
+
+def test_shares_are_not_rounded_twice() -> None:
+    assert parse_amount("max_lut", "29%", "xc7z020clg400-1") == 15428  # of 53 200; in floats one less
+
+
+@pytest.mark.parametrize("value", ["-5", "many", "5.5", "²", "", "20%x"])
+def test_amounts_of_no_sort_are_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"max_lut is a count, a share of the part"):
+        parse_amount("max_lut", value, "xc7z020clg400-1")

@@ -84,8 +84,8 @@ class LazyGroup(TyperGroup):
         except FpgapruneError as error:
             _log.debug("raised here", exc_info=True)
             _stop(str(error), 2)
-        except KeyboardInterrupt:
-            _stop("interrupted", 130)
+        except KeyboardInterrupt as interrupt:
+            _stop(str(interrupt) or "interrupted", 130)
         except OSError as error:
             if error.errno == errno.EPIPE:  # the reader of our output is gone: nothing to say, nobody to say it to
                 raise

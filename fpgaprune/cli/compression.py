@@ -1,14 +1,18 @@
 """What the verbs that change a model share: options with the same words, and how the answer is told."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
 from fpgaprune.cli.output import Format, emit, tell
 from fpgaprune.compress.distillation import Distillation
+from fpgaprune.config.recipe import parse_amount
 from fpgaprune.flow.compression import Compressed, Teacher
 from fpgaprune.render import compression_sheet
+
+_LIMITS: Final = ("max_dsp", "max_lut")
 
 DataOption = Annotated[
     Path,
@@ -38,8 +42,17 @@ SettingOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option("--seed", metavar="N", help="Of splits and shuffles.")]
 LearningRateOption = Annotated[float, typer.Option("--learning-rate", metavar="R", help="Of the training.")]
-MaxDspOption = Annotated[int | None, typer.Option("--max-dsp", metavar="N", min=0, help="DSPs of the whole design.")]
-MaxLutOption = Annotated[int | None, typer.Option("--max-lut", metavar="N", min=1, help="LUTs of the whole design.")]
+MaxDspOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-dsp",
+        metavar="N|P%|Xslr",
+        help="DSPs of the whole design: a count, a share of the part's (40%), or of one SLR's (0.5slr).",
+    ),
+]
+MaxLutOption = Annotated[
+    str | None, typer.Option("--max-lut", metavar="N|P%|Xslr", help="LUTs of the whole design, or such a share.")
+]
 TeacherOption = Annotated[
     Path | None, typer.Option("--teacher", metavar="FILE", help="A model to learn from while training, as `distill`.")
 ]
@@ -67,6 +80,12 @@ ScoreOption = Annotated[
 def teacher_from(path: Path | None, weights: Path | None, temperature: float, mixing: float) -> Teacher | None:
     """The teacher these options name, if any."""
     return None if path is None else Teacher(path, Distillation(temperature, mixing), weights)
+
+
+def with_amounts(settings: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """The settings of a method with its limits of DSPs and LUTs as counts, shares being those of the part."""
+    limits = {name: parse_amount(name, settings[name], part) for name in _LIMITS if name in settings}
+    return {**settings, **limits}
 
 
 def answer(found: Compressed, form: Format) -> None:

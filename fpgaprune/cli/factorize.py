@@ -23,6 +23,7 @@ from fpgaprune.cli.compression import (
     TemperatureOption,
     answer,
     teacher_from,
+    with_amounts,
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
@@ -70,8 +71,8 @@ def run(
     """
     given: dict[str, Any] = {"energy": energy, "max_dsp": max_dsp, "exclude": tuple(exclude) if exclude else None}
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
-    chosen = factorize_config(method, asked)
     settings = settings_from(config, {"part": part})
+    chosen = factorize_config(method, with_amounts(asked, settings.part))
     with EpochProgress() as progress:
         progress.begin(f"{model.name}: {method}")
         found = factorize_file(

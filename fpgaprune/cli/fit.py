@@ -19,7 +19,7 @@ from fpgaprune.cli.compression import (
 from fpgaprune.cli.fit_progress import FitProgress
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
-from fpgaprune.config.recipe import settings_from
+from fpgaprune.config.recipe import parse_amount, settings_from
 from fpgaprune.flow.fit import FitConfig, fit_file
 from fpgaprune.render.fit import fit_sheet
 from fpgaprune.results.fit import FitLimits
@@ -64,11 +64,14 @@ def run(
     the search goes on there. Exit code 1: nothing meets the limits; the answer says how near the best came.
     """
     settings = settings_from(config, {"part": part})
+    limits = FitLimits(
+        parse_amount("max_dsp", max_dsp, settings.part), parse_amount("max_lut", max_lut, settings.part), min_score
+    )
     with FitProgress() as progress:
         found = fit_file(
             model,
             output,
-            FitLimits(max_dsp, max_lut, min_score),
+            limits,
             data,
             settings,
             FitConfig(epochs, tries, seed),

@@ -1,14 +1,21 @@
 """How a search of combinations goes on, on standard error: what is tried, its epochs, a line for each that is done."""
 
+from collections.abc import Callable
 from typing import Self
 
-from fpgaprune.cli.progress import StoppableProgress, show_epoch
+from fpgaprune.cli.progress import StoppableProgress, show_epoch, show_step
+from fpgaprune.flow.bits import Step
 from fpgaprune.flow.compression import Epoch
 from fpgaprune.results.fit import Attempt
 
 
 class FitProgress(StoppableProgress):
-    """Shows the combination and its epochs; a line that stays for every finished one."""
+    """Shows the combination, its epochs and its search for bits; a line that stays for every finished one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._searched: Callable[[Step], None] | None = None
+        self._combination = ""
 
     def __enter__(self) -> Self:
         """Start drawing."""
@@ -18,6 +25,7 @@ class FitProgress(StoppableProgress):
     def begin(self, what: str) -> None:
         """A combination begins."""
         self.heed()
+        self._combination, self._searched = what, None
         super().begin(what)
 
     def epoch(self, done: int, total: int, state: str) -> None:
@@ -27,7 +35,16 @@ class FitProgress(StoppableProgress):
 
     def seen(self, epoch: Epoch) -> None:
         """An epoch of its training is over."""
+        if self._searched is not None:  # the bar is that of the search before it
+            self.begin(self._combination)
         show_epoch(self)(epoch)
+
+    def searched(self, step: Step) -> None:
+        """A step of its search for bits is over."""
+        self.heed()
+        if self._searched is None:
+            self._searched = show_step(self, self._combination, super().begin)
+        self._searched(step)
 
     def finished(self, attempt: Attempt) -> None:
         """A combination is through."""

@@ -124,15 +124,19 @@ def show_epoch(progress: EpochProgress) -> Callable[[Epoch], None]:
     return shown
 
 
-def show_step(progress: EpochProgress, what: str) -> Callable[[Step], None]:
-    """Shows how a search for bits goes on; a line for each narrowing where there is no bar."""
+def show_step(progress: EpochProgress, what: str, begin: Callable[[str], None] | None = None) -> Callable[[Step], None]:
+    """Shows how a search for bits goes on; a line for each narrowing where there is no bar.
+
+    `begin` begins a stage of the search in another way than `progress` begins one.
+    """
     stage = ""
+    begin = progress.begin if begin is None else begin
 
     def shown(step: Step) -> None:
         nonlocal stage
         if step.stage != stage:
             stage = step.stage
-            progress.begin(f"{what}: {stage}")
+            begin(f"{what}: {stage}")
         counted = "" if step.total is None else f"{step.done}/{step.total}, "
         progress.step(step.done, step.total, f"{counted}{step.state}")
         if step.total is None and not progress.drawn:

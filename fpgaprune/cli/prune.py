@@ -22,6 +22,7 @@ from fpgaprune.cli.compression import (
     TemperatureOption,
     answer,
     teacher_from,
+    with_amounts,
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
@@ -104,8 +105,8 @@ def run(
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
     judged_by = asked.pop("loss", None)
     trained = asked.pop("epochs", 0) if method in constants_methods() else 0
-    chosen = method_config(method, asked)
     settings = settings_from(config, {"part": part, "precision": precision, "width": width})
+    chosen = method_config(method, with_amounts(asked, settings.part))
     with EpochProgress() as progress:
         progress.begin(f"{model.name}: {method}")
         found = prune_file(

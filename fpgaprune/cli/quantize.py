@@ -23,7 +23,7 @@ from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, show, tell
 from fpgaprune.cli.progress import EpochProgress, show_epoch, show_step
 from fpgaprune.compress.quantization import PostTraining
-from fpgaprune.config.recipe import settings_from
+from fpgaprune.config.recipe import parse_amount, settings_from
 from fpgaprune.config.settings import parse_layer_settings
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.bits import NARROWER
@@ -107,7 +107,14 @@ def run(
     --epochs trains afterwards. Exit code 1: the limits cannot be met; the answer says by how much.
     The record beside the model, NAME.pruning.json, says which type everything got and what stayed float.
     """
-    limits = BitLimits(max_dsp, max_lut, max_bops, max_ebops, min_score)
+    settings = settings_from(config, {"part": part})
+    limits = BitLimits(
+        parse_amount("max_dsp", max_dsp, settings.part),
+        parse_amount("max_lut", max_lut, settings.part),
+        max_bops,
+        max_ebops,
+        min_score,
+    )
     search = limits != BitLimits()
     start = (16 if search else 8) if bits is None else bits
     asked = PostTraining(
@@ -121,7 +128,7 @@ def run(
         PostTraining.layers_from(parse_layer_settings(layer or ())),
     )
     common: dict[str, Any] = {
-        "settings": settings_from(config, {"part": part}),
+        "settings": settings,
         "weights": weights,
         "loss": loss,
         "score": score,

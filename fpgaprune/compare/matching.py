@@ -29,6 +29,7 @@ _FUNCTIONS: Final[Mapping[LayerKind, str]] = {
     LayerKind.CONV2D: r"conv_?2d|pointwise|dense|compute_layer",
     LayerKind.DEPTHWISE_CONV1D: r"depthwise|dense",
     LayerKind.DEPTHWISE_CONV2D: r"depthwise|dense",
+    LayerKind.EINSUM_DENSE: r"einsum_dense|dense",
     LayerKind.BATCH_NORM: r"normalize",
     LayerKind.SOFTMAX: r"softmax",
     LayerKind.LSTM: r"lstm|dense",

@@ -45,6 +45,7 @@ class Trainer:
         ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
     ) -> None:
         tensorflow = load_frameworks().tensorflow
+        tensorflow.random.set_seed(seed)  # what dropout and noise draw follows from the state of the process
         self.model = model
         self.kernels = tuple(kernels)
         self._data = data
@@ -108,8 +109,14 @@ class Trainer:
         return [tensorflow.Variable(kernel.variable) for kernel in self.kernels]
 
     def restart(self, learning_rate: float, l1: float) -> None:
-        """Begin a phase: a fresh Adam optimizer, and `l1` times the sum of magnitudes added to the loss."""
-        self._use(learning_rate)
+        """Begin a phase: a fresh Adam optimizer, and `l1` times the sum of magnitudes added to the loss.
+
+        The optimizer is emptied, not replaced: another one would be another graph, and making one takes longer than
+        many epochs of a small network.
+        """
+        for variable in self._optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype.as_numpy_dtype))
+        self.slow_down(learning_rate)
         self._l1.assign(l1)
 
     def slow_down(self, learning_rate: float) -> None:
@@ -163,8 +170,8 @@ class Trainer:
         self._optimizer = frameworks.keras.optimizers.Adam(learning_rate)
         self._optimizer.build(self._moved)
         index = frameworks.tensorflow.TensorSpec([None], frameworks.tensorflow.int32)
-        with quiet("trace"):
-            self._step = frameworks.tensorflow.function(self._one_step, input_signature=[index])
+        with quiet("trace"):  # without autograph, whose rewriting of every function called takes longest
+            self._step = frameworks.tensorflow.function(self._one_step, input_signature=[index], autograph=False)
 
     def _one_step(self, index: Any) -> Any:
         tensorflow = load_frameworks().tensorflow

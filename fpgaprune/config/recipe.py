@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from math import floor
 from pathlib import Path
 from typing import Any
@@ -169,27 +170,31 @@ def _limits(recipe: _Recipe) -> Limits:
         in_time = floor(recipe.max_latency_ns / (recipe.clock_ns or DEFAULT_CLOCK_NS))
         cycles = in_time if cycles is None else min(cycles, in_time)
     return Limits(
-        dsp=_amount("max_dsp", recipe.max_dsp, part),
-        lut=_amount("max_lut", recipe.max_lut, part),
+        dsp=parse_amount("max_dsp", recipe.max_dsp, part),
+        lut=parse_amount("max_lut", recipe.max_lut, part),
         latency_cycles=cycles,
         ii=recipe.max_ii,
     )
 
 
-def _amount(key: str, value: int | str | None, part: str) -> int | None:
-    """A count, a share such as "40%" of what the part has, or "0.5slr" of one of its dies; else ConfigError."""
+def parse_amount(key: str, value: int | str | None, part: str) -> int | None:
+    """The limit called `key`, max_dsp or max_lut, as a count: of what the part has where a share is given.
+
+    A count, a share such as "40%" of what the part has, or "0.5slr" of one of its dies. Raises ConfigError for
+    anything else, and for a share of what is not known; DeviceError for a share of an unknown part.
+    """
     if value is None:
         return None
     text = str(value).strip().lower()
     number = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|slr|%\s*slr)", text)
     if number is None:
-        if not text.isdigit():
+        if not text.isdecimal():
             message = (
                 f"{key} is a count, a share of the part or of one of its SLRs, as in 500, 40% or 0.5slr, not {value!r}"
             )
             raise ConfigError(message)
         return int(text)
-    share = float(number[1]) / (100 if "%" in number[2] else 1)
+    share = Fraction(number[1]) / (100 if "%" in number[2] else 1)  # 29 % of 100 are 29: no float says so
     return floor(_available(key, text, part, of_slr="slr" in number[2]) * share)
 
 

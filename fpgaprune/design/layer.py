@@ -26,6 +26,7 @@ class LayerKind(StrEnum):
     CONV2D = "conv2d"
     DEPTHWISE_CONV1D = "depthwise_conv1d"
     DEPTHWISE_CONV2D = "depthwise_conv2d"
+    EINSUM_DENSE = "einsum_dense"  # matrices of constants over chosen axes of the data
     BATCH_NORM = "batch_norm"  # also a lone scale: one constant and one offset per channel
     ACTIVATION = "activation"
     SOFTMAX = "softmax"
@@ -68,7 +69,8 @@ class Parameter:
 
     `values` are the values the hardware multiplies by, in Keras' layout: dense (n_in, n_out), convolution
     (kernel..., channels_in, filters), depthwise (kernel..., channels, multiplier), recurrent (n_in, gates * units)
-    with the gates in Keras' order; a strategy that stores them transposed does not show here. They are exactly what
+    with the gates in Keras' order, einsum_dense as hls4ml stores it, (axes kept, axes summed, new axes), one size each;
+    a strategy that stores them transposed does not show here. They are exactly what
     the declared type holds: floored and wrapped already.
 
     `precision` is the type of the stored field, so its meaning depends on `encoding`:
@@ -147,8 +149,9 @@ class LayerSpec:
 
     `operation` narrows the kind:
     ACTIVATION: `relu`, `leaky_relu`, `prelu`, `elu`, `selu`, `thresholded_relu`, `sigmoid`, `tanh`, `hard_sigmoid`,
-    `hard_tanh`, `softplus`, `softsign`, `binary_tanh`, `ternary_tanh`, `linear` (a change of type), and
-    `normalize_binary_tanh`, `normalize_ternary_tanh` (comparisons with constants, no multiplication);
+    `hard_tanh`, `softplus`, `softsign`, `binary_tanh`, `ternary_tanh`, `linear` (a change of type),
+    `quantize` (one with a type for every element), `unary_lut` (a table of every value), and `normalize_binary_tanh`,
+    `normalize_ternary_tanh` (comparisons with constants, no multiplication);
     SOFTMAX: `stable`, `latency`, `legacy`, `argmax`; MERGE: `add`, `subtract`, `multiply`, `average`, `maximum`,
     `minimum`, `dot` (input_size products of data by data, summed), `einsum` (attribute `products` of them); POOLING,
     GLOBAL_POOLING: `max`, `average`; CONV1D, CONV2D: `pointwise` or None; UPSAMPLING: `nearest`, `bilinear`; RESHAPE:
@@ -159,14 +162,17 @@ class LayerSpec:
     recurrent layers add "recurrent_weight" and "recurrent_bias", bidirectional ones also the four with the prefix
     "backward_"; activations: "slope" (leaky_relu, hard_*: one value; prelu: one per element), "shift" (hard_*),
     "alpha" (elu), "threshold" (thresholded_relu, normalize_binary_tanh), "threshold_high" and "threshold_low"
-    (normalize_ternary_tanh); OTHER: flat arrays under their C++ names. A bias that hls4ml adds as zeros is kept.
+    (normalize_ternary_tanh), "table" (unary_lut); OTHER: flat arrays under their C++ names. A bias
+    that hls4ml adds as zeros is kept.
 
     `tables`: "table"; softmax: "exp_table", "inv_table"; recurrent: "activation", "recurrent_activation".
 
     `positions`: output positions (height * width, or width) of a convolution, in io_parallel and io_stream alike;
-    time steps of a recurrent layer; else 1. `parallelization_factor`: how many of them are computed at once, each
-    by its own copy of the dense product: positions / n_partitions in io_parallel (all of them in versions of hls4ml
-    that know no partitions), 1 in io_stream and for every other kind.
+    time steps of a recurrent layer; the data axes that an einsum_dense neither sums nor shares with its constants, as
+    one size; else 1. `parallelization_factor`: how many of them are computed at once, each by its own copy of the
+    dense product: positions / n_partitions in io_parallel (all of them in versions of hls4ml that know no
+    partitions), what an einsum_dense states where layers take turns (all of them where the network is one pipeline), 1
+    in io_stream and for every other kind.
 
     `multiplier_limit`: the value of the expression written in the configuration that the product uses (for
     convolutions `configN_mult`; for recurrent layers that of "weight"). Written for every strategy, obeyed by the
@@ -182,7 +188,9 @@ class LayerSpec:
     `inv_inp_precision` (sum); average pooling: `count_pad` where padding is counted; concatenate: `axis`; transpose:
     `permutation`; depthwise convolution: `depth_multiplier`; convolution in a stream by hls4ml 1.0 or later:
     `window_function` (true: window and product are a function of their own, which keeps the window between calls);
-    any layer with weights: `store_weights_in_bram` where it is true.
+    `quantize`: `element_widths` and `element_integers`, the bits and integer bits of every element in order, where the
+    project says them; any layer with
+    weights: `store_weights_in_bram` where it is true.
 
     A layer with a sparse kernel of our own: `sparse_kernel` (true), and per position `kernel_multipliers`,
     `kernel_products` (that need one), `kernel_shifts` (that need none), `kernel_bits` ("12x7 3x8": twelve multipliers

@@ -12,10 +12,10 @@ from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Complexity
 
-_CONVOLUTIONS = frozenset({
-    LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
+_AT_POSITIONS = frozenset({
+    LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D, LayerKind.EINSUM_DENSE,
+    LayerKind.LSTM, LayerKind.GRU,
 })  # fmt: skip
-_RECURRENT = frozenset({LayerKind.LSTM, LayerKind.GRU})
 _SPAN_TABLE = 1 << 17
 
 
@@ -37,13 +37,15 @@ def count_complexity(
         if "recurrent_" in name and layer.output_precision is not None:
             width = layer.output_precision.width
         own = codes if name == "weight" and codes is not None else parameter.codes
-        total += _matrix(own, parameter, width)
+        blocks = tuple(own) if layer.kind is LayerKind.EINSUM_DENSE else (own,)
+        for block in blocks:
+            total += _matrix(block, parameter, width)
     times = _times(layer)
     return Complexity(total.macs * times, total.bops * times, total.ebops * times)
 
 
 def _times(layer: LayerSpec) -> int:
-    if layer.kind in _CONVOLUTIONS or layer.kind in _RECURRENT:
+    if layer.kind in _AT_POSITIONS:
         return max(1, layer.positions)
     if layer.kind is LayerKind.BATCH_NORM and layer.weight is not None:
         return max(1, prod(layer.input_shape) // max(1, layer.weight.values.size))

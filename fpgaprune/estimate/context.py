@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 from fpgaprune.design import Design, Encoding, LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.cost import Cost
 from fpgaprune.estimate.liveness import Liveness, find_liveness
+from fpgaprune.estimate.passing import CONVOLUTIONS
+from fpgaprune.estimate.positions import has_positions_apart
 from fpgaprune.estimate.pricing import Pricing
 from fpgaprune.estimate.products import Products, count_products
 from fpgaprune.estimate.rules import MappingRules
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 
+_PASSING = frozenset({LayerKind.ACTIVATION, LayerKind.RESHAPE, LayerKind.POOLING})
 _NEVER_NEGATIVE = frozenset({"relu", "relu1", "relu6", "relu_max", "sigmoid", "hard_sigmoid", "softplus"})
 
 
@@ -35,7 +38,7 @@ class Context:
     rules: MappingRules
     pricing: Pricing
     liveness: Liveness
-    dense_codes: dict[str, NDArray[np.int64]]
+    codes: dict[str, NDArray[np.int64]]  # constants of a product, (inputs, outputs), of those layers that have one
 
     @property
     def unrolls(self) -> bool:
@@ -55,6 +58,19 @@ class Context:
         """Whether synthesis sees this layer's constants as constants rather than as memory contents."""
         return _folds(layer, self.rules)
 
+    def positions_apart(self, layer: LayerSpec) -> bool:
+        """Whether each position of a convolution has hardware of its own, and so may lack some of it."""
+        return has_positions_apart(layer, self.design.io_type)
+
+    def live_positions(self, layer: LayerSpec) -> int:
+        """How many positions are computed at once; of those with hardware of their own, the ones that anyone reads."""
+        if self.streams:
+            return 1
+        read = self.liveness.read.get(layer.name)
+        if not self.positions_apart(layer) or read is None or not read.size or read.size % layer.positions:
+            return max(1, layer.parallelization_factor)
+        return int(read.reshape(layer.positions, -1).any(axis=1).sum())
+
     def input_type(self, layer: LayerSpec, index: int = 0) -> FixedPoint | None:
         """Type of the data at one input, as the tool multiplies it; None where it is not known."""
         found = self._declared_type(layer, index)
@@ -70,13 +86,15 @@ class Context:
         """
         data = self.input_type(layer)
         source = self.design[layer.inputs[0]] if layer.inputs else None
-        if data is None or source is None or source.kind is not LayerKind.OTHER:
+        if data is None or source is None or source.operation != "quantize":
             return None
-        bits, integers = source.parameters.get("element_bits"), source.parameters.get("element_integer_bits")
-        if bits is None or integers is None:
+        bits, integers = (
+            np.array(str(source.attributes.get(name, "")).split(), dtype=np.int64)
+            for name in ("element_widths", "element_integers")
+        )
+        if not bits.size or bits.size != integers.size:
             return None
-        widths = np.minimum(integers.values.astype(np.int64) + data.fraction, data.width)
-        return np.where(bits.values > 0, np.maximum(widths, 1), 0)
+        return np.where(bits > 0, np.clip(integers + data.fraction, 1, data.width), 0)
 
     def adds_sign(self, layer: LayerSpec, index: int = 0) -> bool:
         """Whether `input_type` has a sign that the declared type has not."""
@@ -93,6 +111,16 @@ class Context:
         rules = self.rules
         return count_products(codes, rules.free_digits, shared=rules.shares_products, strips_zeros=rules.strips_zeros)
 
+    def narrowed(self, layer: LayerSpec) -> bool:
+        """Whether a quantizer with a type for every element stands before this layer."""
+        while layer.inputs:
+            layer = self.design[layer.inputs[0]]
+            if layer.operation == "quantize":
+                return True
+            if layer.kind not in _PASSING or len(layer.inputs) != 1:
+                return False
+        return False
+
     def never_negative(self, layer: LayerSpec) -> bool:
         """Whether the data of a layer come from a function whose results have no sign, moved or pooled at most."""
         while len(layer.inputs) == 1:
@@ -107,8 +135,8 @@ class Context:
 
 
 def build_context(design: Design, rules: MappingRules, pricing: Pricing) -> Context:
-    """Read the constants of the dense layers once and find the dead neurons."""
-    codes = {layer.name: matrix for layer in design if (matrix := _dense_codes(layer)) is not None}
+    """Read the constants of the products once, and find what is dead."""
+    codes = {layer.name: matrix for layer in design if (matrix := _matrix_codes(layer)) is not None}
     constants = {name: matrix for name, matrix in codes.items() if _folds(design[name], rules)}
     return Context(design, rules, pricing, find_liveness(design, constants), codes)
 
@@ -123,10 +151,11 @@ def _folds(layer: LayerSpec, rules: MappingRules) -> bool:
     return True
 
 
-def _dense_codes(layer: LayerSpec) -> NDArray[np.int64] | None:
+def _matrix_codes(layer: LayerSpec) -> NDArray[np.int64] | None:
     weight = layer.weight
-    if layer.kind is not LayerKind.DENSE or weight is None or weight.values.ndim != 2:
+    if weight is None or (layer.kind is not LayerKind.DENSE and layer.kind not in CONVOLUTIONS):
         return None
     if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
         return None
-    return weight.codes
+    flat = weight.codes
+    return flat.reshape(-1, flat.shape[-1]) if flat.ndim > 1 else flat.reshape(-1, 1)

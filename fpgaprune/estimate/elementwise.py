@@ -1,4 +1,4 @@
-"""Layers that multiply element by element: batch normalization, softmax, activations with a slope, merges."""
+"""Layers that multiply element by element: batch normalization, softmax, activations, averages, merges."""
 
 from collections import Counter
 from dataclasses import replace
@@ -16,10 +16,12 @@ from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 
 _SLOPE = {"leaky_relu": "slope", "prelu": "slope", "hard_sigmoid": "slope", "hard_tanh": "slope", "elu": "alpha"}
+# hls4ml computes the index of an entry as data x table size / a power of two (nnet_activation.h).
+_SIZED = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 _SELU = 1.0507009873554805  # the slope of its positive branch, arXiv 1706.02515, section 2
 _FREE = frozenset({
     "linear", "relu", "relu1", "relu6", "relu_max", "thresholded_relu",
-    "sigmoid", "tanh", "softplus", "softsign",
+    "unary_lut", "quantize",
     "binary_tanh", "ternary_tanh", "normalize_binary_tanh", "normalize_ternary_tanh",
 })  # fmt: skip
 
@@ -57,7 +59,15 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     counted = context.count(scale).scaled(copies) if live is None else context.count(np.tile(scale, (copies, 1))[live])
     limited = None if context.unrolls else limit
     cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
-    return Finding(cost, products, first)
+    doubts = _unseen_reuse(context, reuse_factor, cost)
+    return Finding(cost, products, first, doubts, extrapolated=bool(doubts))
+
+
+def _unseen_reuse(context: Context, reuse_factor: int, cost: Cost) -> tuple[str, ...]:
+    if context.rules.tool != "vitis_hls" or context.pricing.implementation or reuse_factor == 1:
+        return ()
+    note = "extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings"
+    return (note,) if cost.multipliers.high else ()
 
 
 def _packet(layer: LayerSpec, context: Context) -> int:
@@ -109,26 +119,58 @@ def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:
     price = context.pricing.dsp(*widths)
     cost = exactly(multipliers, price)
     if slices == 1 or context.streams:
-        return Finding(cost, products=multipliers)
+        doubts = _unseen_reuse(context, reuse_factor, cost) if context.streams else ()
+        return Finding(cost, products=multipliers, notes=doubts, extrapolated=bool(doubts))
     unrolled = exactly(multipliers * slices, price)
     note = "bounded: no report has a softmax over several slices at once"
     return Finding(cost.spanning(unrolled), products=multipliers * slices, notes=(note,), extrapolated=True)
 
 
 def estimate_activation(layer: LayerSpec, context: Context) -> Finding:
-    """Tables and comparisons are free; a slope is one multiplication by a constant per element."""
+    """Tables and comparisons are free; a slope is one multiplication by a constant per element.
+
+    So is the size of a table that is no power of two: the index of its entry is multiplied out.
+    """
     operation = layer.operation or "linear"
     if operation in _FREE:
         return Finding(NOTHING, products=0, first_order=0)
     data = context.input_type(layer)
+    if operation in _SIZED and data is not None:
+        index = _indexed(layer, data, context)
+        if operation not in {"elu", "selu"}:
+            return index
+        found = _scaled(layer, data, context)
+        return found if found.cost is None or index.cost is None else replace(found, cost=found.cost + index.cost)
+    return _scaled(layer, data, context)
+
+
+def _indexed(layer: LayerSpec, data: FixedPoint, context: Context) -> Finding:
+    """The products that find an entry of a table."""
+    table = layer.tables.get("table")
+    counted = context.count(np.array([[1 if table is None else table.size]]))
+    if not counted.count:
+        return Finding(NOTHING, products=0, first_order=0)
+    elements = _elements(layer, context)
+    note = "extrapolated: no report has a table whose size is no power of two"
+    cost = constant_cost(counted.scaled(elements), data.width, context.pricing)
+    return Finding(cost, elements, notes=(note,), extrapolated=True)
+
+
+def _elements(layer: LayerSpec, context: Context) -> int:
+    """Values at once: those of one position in a stream."""
+    return layer.input_shape[-1] if context.streams and layer.input_shape else max(1, prod(layer.input_shape))
+
+
+def _scaled(layer: LayerSpec, data: FixedPoint | None, context: Context) -> Finding:
+    operation = layer.operation or "linear"
     codes = None if data is None else _factors(layer, data, streams=context.streams)
     if codes is None or data is None:
         return Finding(None, notes=(f"not estimated: no rule for the activation {operation!r}",))
-    elements = layer.input_shape[-1] if context.streams and layer.input_shape else max(1, prod(layer.input_shape))
-    copies = max(1, elements // codes.size)
+    copies = max(1, _elements(layer, context) // codes.size)
     table = layer.tables.get("table")
     width = table.precision.width if operation == "elu" and table is not None else data.width
-    counted = context.count(codes).scaled(copies)
+    live = None if context.streams else context.liveness.live_elements(layer, codes.size * copies)
+    counted = context.count(codes).scaled(copies) if live is None else context.count(np.tile(codes, (copies, 1))[live])
     note = f"extrapolated: no report has the activation {operation!r}"
     cost = constant_cost(counted, width, context.pricing)
     return Finding(cost, int(np.count_nonzero(codes)) * copies, notes=(note,), extrapolated=True)
@@ -144,6 +186,33 @@ def _factors(layer: LayerSpec, data: FixedPoint, *, streams: bool) -> NDArray[np
     return None if slope is None else slope.codes.reshape(-1, 1)
 
 
+def estimate_pooling(layer: LayerSpec, context: Context) -> Finding:
+    """Maxima are free, and so are means of a power of two; other means are products by the inverse, or divided.
+
+    The one report of such a mean (ten values of 8 bits, Vivado HLS 2019.2) has a multiplication of 8 by 9 bits.
+    """
+    taps = prod(layer.geometry.kernel) if layer.geometry is not None else prod(layer.input_shape[:-1])
+    if layer.operation != "average" or (taps & (taps - 1) == 0 and not _partial(layer)):
+        return Finding(NOTHING, products=0, first_order=0)
+    total = layer.accumulator_precision or context.input_type(layer)
+    if total is None:
+        return Finding(None, notes=("not estimated: the type of its sums is not known",))
+    means = layer.output_shape[-1] if context.streams else prod(layer.output_shape)
+    read = context.liveness.read.get(layer.name)
+    if read is not None and read.size == means:
+        means = int(read.sum())
+    high = exactly(means, context.pricing.dsp(total.width, total.width + 1))
+    divisor = f"{taps} values or fewer" if _partial(layer) else f"{taps} values"
+    note = f"bounded: a mean of {divisor} multiplies by the inverse or divides, and no report tells which"
+    return Finding(NOTHING.spanning(high), products=means, first_order=0, notes=(note,), extrapolated=True)
+
+
+def _partial(layer: LayerSpec) -> bool:
+    """Whether windows at the border average fewer values than others."""
+    padded = layer.geometry is not None and any(any(pair) for pair in layer.geometry.padding)
+    return padded and not layer.attributes.get("count_pad")
+
+
 def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
     """Products of data by data; sums, averages and comparisons are free."""
     contracts = layer.operation in CONTRACTIONS
@@ -152,13 +221,30 @@ def estimate_merge(layer: LayerSpec, context: Context) -> Finding:
     one, other = context.input_type(layer, 0), context.input_type(layer, 1)
     if one is None or other is None:
         return Finding(None, notes=("not estimated: the types of its inputs are not known",))
-    shape = layer.input_shape if contracts else layer.output_shape
-    products = shape[-1] if context.streams and shape else prod(shape)
-    products = int(layer.attributes.get("products", products))
-    reuse_factor = context.reuse_factor(layer) if contracts else 1
     price = context.pricing.dsp(one.width, other.width)
-    cost = exactly(ceil(products / reuse_factor), price)
     note = f"extrapolated: no report has the merge {layer.operation!r}"
+    if not contracts:
+        return _products_of_data(layer, price, note, context)
+    products = layer.input_shape[-1] if context.streams and layer.input_shape else prod(layer.input_shape)
+    products = int(layer.attributes.get("products", products))
+    cost = exactly(ceil(products / context.reuse_factor(layer)), price)
     return Finding(
         Cost(cost.multipliers, Bound(cost.dsp.low, products * price)), products, notes=(note,), extrapolated=True
     )
+
+
+def _products_of_data(layer: LayerSpec, price: int, note: str, context: Context) -> Finding:
+    """A multiplier for each element that anyone reads and that two values make which move."""
+    shape = layer.output_shape
+    products = shape[-1] if context.streams and shape else prod(shape)
+    read = context.liveness.read.get(layer.name)
+    if read is None or read.size != products:
+        return Finding(exactly(products, price), products, notes=(note,), extrapolated=True)
+    moving = [np.resize(context.liveness.moving[name], read.size) for name in layer.inputs]
+    count = int((read & np.logical_and.reduce(moving)).sum())
+    cost = exactly(count, price)
+    by_constants = int((read & np.logical_or.reduce(moving)).sum()) - count
+    if by_constants:
+        cost = cost.spanning(exactly(count + by_constants, price))
+        note = f"bounded: {by_constants} of its values are multiplied by constants that are not known; {note}"
+    return Finding(cost, products, notes=(note,), extrapolated=True)

@@ -1,4 +1,4 @@
-"""Layers that multiply data by a matrix of constants: dense, convolution, depthwise."""
+"""Layers that multiply data by a matrix of constants: dense, convolution, depthwise, einsum_dense."""
 
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -11,7 +11,7 @@ from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.kernels import multipliers_by_bits
-from fpgaprune.estimate.padding import padding_patches
+from fpgaprune.estimate.positions import position_matrices
 from fpgaprune.estimate.products import Products, bits_of
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
@@ -25,7 +25,9 @@ _ADDERS_ONLY = "distributed arithmetic adds shifted data: no multiplier"
 class Matrix:
     """One product of a data vector and a matrix of constants, as the generated code configures it.
 
-    `codes` is (inputs, outputs) with removed products already zero, `copies` the number of vectors at once.
+    `codes` is (inputs, outputs) with removed products already zero, `copies` the number of vectors at once whose
+    results anyone reads. `apart` are the products of all of them, where they are not the same for each. `limit` is the
+    written one: of all copies together, or of each where they `limit_each`; None where none is.
     """
 
     codes: NDArray[np.int64]
@@ -35,7 +37,8 @@ class Matrix:
     reuse_factor: int
     limit: int | None
     copies: int = 1
-    patches: tuple[tuple[int, NDArray[np.bool_]], ...] = ()  # copies by which of their inputs are padding, where known
+    apart: Products | None = None
+    limit_each: bool = False
     constant: bool = True  # whether synthesis sees the values
     kernel: str | None = None  # of a sparse kernel: its multipliers by the width of their constants
     sign_added: bool = False  # whether the data have no sign but the one that the tool adds
@@ -47,7 +50,7 @@ class Matrix:
 
 
 def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
-    """Cost of a dense, convolution or depthwise layer."""
+    """Cost of a dense, convolution, depthwise or einsum_dense layer."""
     weight = layer.weight
     data = context.input_type(layer)
     if layer.strategy is Strategy.DISTRIBUTED_ARITHMETIC and (weight is None or data is None):
@@ -58,24 +61,26 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
         return Finding(None, notes=(f"not estimated: its {missing} is not known",))
     if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
         return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
-    matrix = _matrix(layer, weight, data, context)
+    matrix, live_products = _matrix(layer, weight, data, context)
     finding = _spanning_narrower(estimate_matrix(matrix, context), layer, matrix, context)
-    products = weight.values.size - weight.zeros
-    notes, extrapolated = _doubts(layer, matrix, context)
-    dead = products - int(np.count_nonzero(matrix.codes))
+    copies = 1 if context.streams else max(1, layer.parallelization_factor)
+    products = (weight.values.size - weight.zeros) * copies
+    notes, extrapolated = _doubts(layer, copies, context)
+    dead = products - live_products
     if dead:
-        notes = (*notes, f"{dead} products of dead neurons are removed")
+        what = "dead neurons" if layer.kind is LayerKind.DENSE else "padding and of dead neurons"
+        notes = (*notes, f"{dead} products of {what} are removed")
     each = _by_element(matrix, context.element_widths(layer), context)
     if each is not None:
         finding = each
-    elif finding.cost is not None and _narrowed(layer, context):
+    elif finding.cost is not None and context.narrowed(layer):
         cost = Cost(Bound(0, finding.cost.multipliers.high), Bound(0, finding.cost.dsp.high))
         notes = (*notes, "bounded: a quantizer gives every value its own type, and only the widest is known")
         finding = replace(finding, cost=cost)
     return replace(
         finding,
-        products=products * matrix.copies,
-        first_order=first_order(matrix, context),
+        products=products,
+        first_order=first_order(replace(matrix, copies=copies), context),
         notes=(*finding.notes, *notes),
         extrapolated=finding.extrapolated or extrapolated,
     )
@@ -99,36 +104,65 @@ def _spanning_narrower(finding: Finding, layer: LayerSpec, matrix: Matrix, conte
     return replace(finding, cost=finding.cost.spanning(narrower), notes=(*finding.notes, note))
 
 
-def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Context) -> Matrix:
-    reuse_factor = context.reuse_factor(layer)
-    codes = context.dense_codes.get(layer.name)
-    if codes is None:
-        flat = weight.codes
-        codes = flat.reshape(-1, flat.shape[-1]) if flat.ndim > 1 else flat.reshape(-1, 1)
+def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Context) -> tuple[Matrix, int]:
+    """The product that is left of a layer, and how many products of constants that are not zero it has."""
+    reuse_factor, codes = context.reuse_factor(layer), context.codes[layer.name]
     strategy = layer.strategy or Strategy.LATENCY
     limit = layer.multiplier_limit
-    if limit is None and reuse_factor > 1:
+    # Of several matrices hls4ml writes a limit that no count reaches (einsum_dense.py of 1.3.0: n_zeros = -1).
+    several = layer.kind is LayerKind.EINSUM_DENSE and weight.values.shape[0] > 1
+    if limit is None and reuse_factor > 1 and not several:
         zeros = layer.claimed_zeros if layer.claimed_zeros is not None else layer.zero_count
         limit = ceil(codes.size / reuse_factor) - zeros // reuse_factor
-    if layer.kind is LayerKind.DENSE and context.folds(layer) and not layer.attributes.get("sparse_kernel"):
+    folds = context.folds(layer) and not layer.attributes.get("sparse_kernel")
+    if layer.kind is LayerKind.DENSE and folds:
         codes = context.liveness.live_codes(layer, codes)
-    copies = 1 if context.streams else max(1, layer.parallelization_factor)
-    constant = context.unrolls or not layer.attributes.get("store_weights_in_bram", False)
-    patches = padding_patches(layer, codes.shape[0]) if copies == layer.positions > 1 else ()
+    copies = context.live_positions(layer)
+    live = int(np.count_nonzero(codes)) * copies
+    apart = _apart(layer, codes, context) if folds and weight.encoding is Encoding.FIXED else None
     bits = layer.attributes.get("kernel_bits")
-    kernel = str(bits) if layer.attributes.get("sparse_kernel") else None
-    sign_added = context.adds_sign(layer)
-    return Matrix(codes, weight, data, strategy, reuse_factor, limit, copies, patches, constant, kernel, sign_added)
+    matrix = Matrix(
+        codes=codes,
+        weight=weight,
+        data=data,
+        strategy=strategy,
+        reuse_factor=reuse_factor,
+        limit=limit,
+        copies=copies,
+        apart=None if apart is None else apart[0],
+        limit_each=layer.kind is LayerKind.EINSUM_DENSE,  # each position is a call of the dense function
+        constant=context.unrolls or not layer.attributes.get("store_weights_in_bram", False),
+        kernel=str(bits) if layer.attributes.get("sparse_kernel") else None,
+        sign_added=context.adds_sign(layer),
+    )
+    return matrix, live if apart is None else apart[1]
+
+
+def _apart(layer: LayerSpec, codes: NDArray[np.int64], context: Context) -> tuple[Products, int] | None:
+    """The multiplications of a convolution with hardware for each position, and its products without zeros."""
+    if not context.positions_apart(layer):
+        return None
+    moving = context.liveness.moving.get(layer.inputs[0]) if layer.inputs else None
+    matrices = position_matrices(layer, codes, moving, context.liveness.read.get(layer.name))
+    if matrices is None:
+        return None
+    found, live = context.count(codes[:0]), 0
+    for times, matrix in matrices:
+        found += context.count(matrix).scaled(times)
+        live += times * int(np.count_nonzero(matrix))
+    return found, live
 
 
 def estimate_matrix(matrix: Matrix, context: Context) -> Finding:
     """Cost by strategy."""
+    if not matrix.copies:
+        return Finding(NOTHING, notes=("removed: nobody reads its outputs",))
     if matrix.weight.encoding is not Encoding.FIXED:
         return Finding(NOTHING, notes=(f"{matrix.weight.encoding} constants need no multiplier",))
     if matrix.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
         return Finding(NOTHING, notes=(_ADDERS_ONLY,))
     if not matrix.constant:
-        note = "weights in memory are not constants: every lane multiplies"
+        note = "extrapolated: weights in memory are not constants, so every lane multiplies"
         return Finding(_lanes_cost(matrix, context), notes=(note,), extrapolated=True)
     if matrix.kernel is not None and not (context.unrolls and matrix.kernel):
         return written_kernel(matrix.kernel, matrix.data.width, context, copies=matrix.copies)
@@ -151,15 +185,22 @@ def written_kernel(bits: str, data_width: int, context: Context, *, copies: int 
 def _folded(matrix: Matrix, context: Context) -> Finding:
     """Every product by its own constant: Latency, and Resource at reuse factor 1."""
     products = _counted(matrix, context)
-    limited = matrix.limit if matrix.strategy is Strategy.LATENCY else None
-    if context.unrolls:
-        limited = None
+    shares = matrix.strategy is Strategy.LATENCY and not context.unrolls
+    limited = matrix.limit if shares else None
+    if limited is not None and matrix.limit_each:
+        limited *= matrix.copies
     cost = constant_cost(products, matrix.data.width, context.pricing, limited, sign_added=matrix.sign_added)
-    if matrix.copies > 1 and limited is not None:
+    why = "bounded: which products share a multiplier or are pipelined is not known"
+    if shares and limited is None and matrix.reuse_factor > 1:
+        cost = cost.spanning(
+            constant_cost(products, matrix.data.width, context.pricing, ceil(products.count / matrix.reuse_factor))
+        )
+        why = "bounded: the code limits its multipliers to no number that matters"
+    elif matrix.copies > 1 and limited is not None and not matrix.limit_each:
         # The generated code states the limit of one position for all of them: the tool obeys it or gives up on it.
         cost = cost.spanning(constant_cost(products, matrix.data.width, context.pricing, limited * matrix.copies))
-    notes = () if cost.dsp.is_exact else ("bounded: which products share a multiplier or are pipelined is not known",)
-    return Finding(cost, notes=notes)
+        why = f"bounded: the code states the multipliers of one position as the limit of all {matrix.copies} at once"
+    return Finding(cost, notes=() if cost.dsp.is_exact else (why,))
 
 
 def _by_element(matrix: Matrix, widths: NDArray[np.int64] | None, context: Context) -> Finding | None:
@@ -177,12 +218,8 @@ def _by_element(matrix: Matrix, widths: NDArray[np.int64] | None, context: Conte
 
 
 def _counted(matrix: Matrix, context: Context) -> Products:
-    """Products of all copies; those of padding fold away."""
-    if not matrix.patches:
-        return context.count(matrix.codes).scaled(matrix.copies)
-    return reduce(
-        Products.__add__, [context.count(matrix.codes[inside]).scaled(copies) for copies, inside in matrix.patches]
-    )
+    """Products of all copies."""
+    return context.count(matrix.codes).scaled(matrix.copies) if matrix.apart is None else matrix.apart
 
 
 def _lanes_cost(matrix: Matrix, context: Context) -> Cost:
@@ -253,32 +290,25 @@ def first_order(matrix: Matrix, context: Context) -> int:
     return matrix.lanes * context.pricing.tiles(matrix.data.width, matrix.weight.precision.width)
 
 
-def _narrowed(layer: LayerSpec, context: Context) -> bool:
-    """Whether a quantizer of per-element types stands before this layer."""
-    if not layer.inputs:
-        return False
-    source = context.design[layer.inputs[0]]
-    while source.kind in {LayerKind.ACTIVATION, LayerKind.RESHAPE, LayerKind.POOLING} and len(source.inputs) == 1:
-        source = context.design[source.inputs[0]]
-    return source.kind is LayerKind.OTHER and "quantize" in f"{source.operation} {source.name}"
-
-
-def _doubts(layer: LayerSpec, matrix: Matrix, context: Context) -> tuple[tuple[str, ...], bool]:
+def _doubts(layer: LayerSpec, copies: int, context: Context) -> tuple[tuple[str, ...], bool]:
     """Combinations that no recorded report has confirmed."""
     rules, forced = context.rules, context.pricing.implementation is not None
+    strategy, reuse_factor = layer.strategy or Strategy.LATENCY, context.reuse_factor(layer)
     notes = []
-    if matrix.copies > 1:
-        notes.append(f"extrapolated: no report has {matrix.copies} positions in parallel")
-    confirmed = rules.tool == "vivado_hls" and context.streams and matrix.strategy is Strategy.LATENCY
+    if layer.kind is LayerKind.EINSUM_DENSE:
+        notes.append("extrapolated: no report has an einsum_dense")
+    elif copies > 1:
+        notes.append(f"extrapolated: no report has {copies} positions in parallel")
+    confirmed = rules.tool == "vivado_hls" and context.streams and strategy is Strategy.LATENCY
     if layer.kind in _DEPTHWISE and not confirmed:
         notes.append("extrapolated: depthwise convolutions were seen in Vivado HLS' streams at Latency only")
-    if rules.tool == "vitis_hls" and matrix.strategy is Strategy.RESOURCE:
+    if rules.tool == "vitis_hls" and strategy is Strategy.RESOURCE:
         notes.append("extrapolated: of Vitis HLS' reports only four layers, in streams, have the Resource strategy")
-    elif rules.tool == "vitis_hls" and matrix.reuse_factor > 1 and not forced:
+    elif rules.tool == "vitis_hls" and reuse_factor > 1 and not forced:
         notes.append(
             "extrapolated: in Vitis HLS' reports at default settings only three layers have a reuse factor above 1"
         )
-    if matrix.strategy is Strategy.RESOURCE_UNROLLED and matrix.reuse_factor == 1:
+    if strategy is Strategy.RESOURCE_UNROLLED and reuse_factor == 1:
         notes.append("extrapolated: no report has the strategy resource_unrolled")
     if context.unrolls and layer.kind is not LayerKind.DENSE:
         notes.append("extrapolated: no netlist of the open flow has a convolution")

@@ -15,6 +15,7 @@ from fpgaprune.estimate.elementwise import (
     estimate_batch_norm,
     estimate_merge,
     estimate_nothing,
+    estimate_pooling,
     estimate_softmax,
 )
 from fpgaprune.estimate.fabric import estimate_fabric
@@ -37,11 +38,12 @@ LAYER_RULES: Mapping[LayerKind, LayerRule] = MappingProxyType({
     LayerKind.CONV2D: estimate_matrix_layer,
     LayerKind.DEPTHWISE_CONV1D: estimate_matrix_layer,
     LayerKind.DEPTHWISE_CONV2D: estimate_matrix_layer,
+    LayerKind.EINSUM_DENSE: estimate_matrix_layer,
     LayerKind.BATCH_NORM: estimate_batch_norm,
     LayerKind.ACTIVATION: estimate_activation,
     LayerKind.SOFTMAX: estimate_softmax,
-    LayerKind.POOLING: estimate_nothing,
-    LayerKind.GLOBAL_POOLING: estimate_nothing,
+    LayerKind.POOLING: estimate_pooling,
+    LayerKind.GLOBAL_POOLING: estimate_pooling,
     LayerKind.MERGE: estimate_merge,
     LayerKind.CONCATENATE: estimate_nothing,
     LayerKind.RESHAPE: estimate_nothing,
@@ -140,7 +142,7 @@ def device_of(design: Design, device: Device | None = None) -> tuple[Device, tup
 
 def estimate_layer(layer: LayerSpec, context: Context, *, doubtful: bool = False) -> LayerEstimate:
     """Expected DSP count of one layer; its fabric is left open."""
-    rule = estimate_nothing if "element_bits" in layer.parameters else LAYER_RULES.get(layer.kind)
+    rule = LAYER_RULES.get(layer.kind)
     if rule is None:
         finding = Finding(None, notes=(f"not estimated: no rule for {layer.operation or layer.kind}",))
     else:
@@ -163,5 +165,5 @@ def estimate_layer(layer: LayerSpec, context: Context, *, doubtful: bool = False
         strategy=None if layer.strategy is None else layer.strategy.value,
         notes=finding.notes,
         extrapolated=finding.extrapolated or (doubtful and cost is not None and cost.multipliers.high > 0),
-        complexity=count_complexity(layer, context.input_type(layer), context.dense_codes.get(layer.name)),
+        complexity=count_complexity(layer, context.input_type(layer), context.codes.get(layer.name)),
     )

@@ -14,7 +14,7 @@ from fpgaprune.compress import TrainingData
 from fpgaprune.compress.quantization import PostTraining, QuantizeResult
 from fpgaprune.compress.scores import Score
 from fpgaprune.errors import ConfigError
-from fpgaprune.flow.bits_trials import Bits, Costs, CostTable, Trials, costs_of_layers, lost_alone, total_costs
+from fpgaprune.flow.bits_trials import Bits, Costs, CostTable, Trials, costs_of_layers, lost_alone, scored, total_costs
 from fpgaprune.flow.compression import Compression
 from fpgaprune.results import Estimate
 from fpgaprune.results.bits import COST_NAMES, BitLimits, BitsResult, LayerBits, costs
@@ -41,11 +41,12 @@ OnStep = Callable[[Step], None]
 
 @dataclass(frozen=True, eq=False)
 class _State:
-    """The bits now, and what they were measured to cost and to lose."""
+    """The bits now, and what they were measured to cost and to lose; `reached` says so in words."""
 
     bits: Bits
     score: Score
     estimate: Estimate
+    reached: str
 
 
 class BitSearch:
@@ -95,7 +96,7 @@ class BitSearch:
             self._now, self._moves = found, self._moves + 1
             if self._gap(total_costs(found.estimate)) < self._gap(total_costs(nearest.estimate)):
                 nearest = found
-            self._tell("narrowing", self._moves, None, f"{_words(move)}: {self._told(found)}")
+            self._tell("narrowing", self._moves, None, f"{_words(move)}: {found.reached}, {self._told(found)}")
         self._widen()
         return True
 
@@ -244,13 +245,15 @@ class BitSearch:
             found = self._measured({**now, name: fits[0]})
             if not self._limits.over(found.estimate) and found.score.better_than(self._now.score):
                 self._now, self._moves = found, self._moves + 1
-                self._tell("widening", self._moves, None, f"{name} to {fits[0]} bits: {self._told(found)}")
+                told = f"{name} to {fits[0]} bits: {found.reached}, {self._told(found)}"
+                self._tell("widening", self._moves, None, told)
 
     def _measured(self, bits: Bits) -> _State:
         return self._looked_at(bits, self._trials.quantized(bits).model)
 
     def _looked_at(self, bits: Bits, model: Any) -> _State:
-        return _State(bits, self._trials.score(model), self._trials.estimate(model))
+        score = self._trials.score(model)
+        return _State(bits, score, self._trials.estimate(model), scored(model, score))
 
     def _falls_below(self, score: Score) -> bool:
         least = self._limits.min_score

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from fpgaprune.compress import TrainingData
 from fpgaprune.compress.data import Arrays, as_tuple
+from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.quantization import LayerTypes, PostTraining, Quantizer, QuantizeResult
 from fpgaprune.compress.scores import Score
 from fpgaprune.flow.compression import Compression, estimate_model, score_on
@@ -96,6 +98,11 @@ class Trials:
         return Knob(entry["name"], entry["of"], (start, *widths), reads)
 
 
+def scored(model: Any, score: Score) -> str:
+    """What a model reaches and how much of it is zero, in words."""
+    return f"{score.name} {score.metric:.4f}, {100 * quantized_sparsity(find_kernels(model)):.1f} % zeros"
+
+
 def lost_alone(trials: Trials, floor: float | None, seen: Seen) -> dict[tuple[str, int], Score]:
     """The score with one knob narrowed and all others at the start, by knob and width.
 
@@ -106,9 +113,10 @@ def lost_alone(trials: Trials, floor: float | None, seen: Seen) -> dict[tuple[st
     done = 0
     for knob in trials.knobs.values():
         for width in knob.widths[1:]:
-            score = trials.score(trials.quantized({knob.name: width}).model)
+            model = trials.quantized({knob.name: width}).model
+            score = trials.score(model)
             done += 1
-            seen(done, total, f"{knob.name} in {width} bits, {score.name} {score.metric:.4f}")
+            seen(done, total, f"{knob.name} in {width} bits: {scored(model, score)}")
             if not score.finite or (floor is not None and score.metric < floor):
                 break
             found[knob.name, width] = score
@@ -130,10 +138,11 @@ class CostTable:
         self._found: dict[tuple[str, int, int | None], Costs] = {}
         pairs = list(self._pairs(widths))
         for done, bits in enumerate(pairs, start=1):
-            estimate = trials.estimate(trials.quantized(bits).model)
+            model = trials.quantized(bits).model
+            estimate = trials.estimate(model)
             for name, cost in costs_of_layers(estimate, self._knobs).items():
                 self._found[self._key(name, bits)] = cost
-            seen(done, len(pairs), f"{estimate.dsp.high} DSPs")
+            seen(done, len(pairs), f"{scored(model, trials.score(model))}, {estimate.dsp.high} DSPs")
 
     def change(self, bits: Bits, move: Bits) -> Costs:
         """What costs change by when some knobs move."""

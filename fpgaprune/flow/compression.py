@@ -29,6 +29,7 @@ from fpgaprune.results import Estimate
 SUFFIXES = (".h5", ".keras")
 VALIDATION = 0.2  # of the samples that are not the test part choose between epochs
 _LOOK_S = 5.0  # at most every so often the DSPs are counted while training runs
+_LOOK_SHARE = 10  # times as long as a count takes, training goes on before the next
 
 
 @dataclass(frozen=True)
@@ -141,20 +142,22 @@ class Compression:
 
 
 class Watch:
-    """Passes epochs on, with a count of DSPs now and then: it takes about a second."""
+    """Passes epochs on, with a count of DSPs now and then: it takes as long as several epochs of a small network."""
 
     def __init__(self, session: Compression, on_epoch: OnEpoch | None) -> None:
         self._session, self._on_epoch = session, on_epoch
-        self._looked = 0.0
+        self._next = 0.0
 
     def seen(self, progress: Progress) -> None:
         """An epoch is over."""
         if self._on_epoch is None:
             return
         dsp = None
-        if progress.epoch == progress.epochs or time.monotonic() - self._looked >= _LOOK_S:
+        began = time.monotonic()
+        if progress.epoch == progress.epochs or began >= self._next:
             dsp = self._dsp(progress.model)
-            self._looked = time.monotonic()
+            now = time.monotonic()
+            self._next = now + max(_LOOK_S, _LOOK_SHARE * (now - began))
         told = (progress.phase, progress.epoch, progress.epochs, progress.metric_name, progress.metric)
         self._on_epoch(Epoch(*told, progress.sparsity, dsp))
 

@@ -125,6 +125,9 @@ def check_targets(model: Any, dataset: Dataset, loss: Any) -> None:
                     f"from {y.min()} to {y.max()}"
                 )
                 raise ConfigError(message)
+            if y.size != len(y) * int(np.prod(shape[:-1])):
+                message = f"targets of shape {y.shape[1:]} per sample are not one class for each, as the others are"
+                raise ConfigError(message)
         elif isinstance(loss, str) and y.size != len(y) * int(np.prod(shape)):
             message = f"targets of shape {y.shape[1:]} per sample do not fit the outputs of shape {shape} of the model"
             raise ConfigError(message)
@@ -183,7 +186,11 @@ def _from_arrays(arrays: Mapping[str, Array], model: Any, path: Path) -> Dataset
         x = _shaped(arrays[inside], shape, path)
         y = _targets({name: array for name, array in arrays.items() if name != test[1]}, path)
         return _checked(Dataset(x, y, _shaped(arrays[test[0]], shape, path), arrays[test[1]]), path)
-    x = fitting_inputs(arrays, [shape], path)[0].astype(np.float32)
+    unpaired = next((x for x, _ in _TEST_PAIRS if inside is not None and x in arrays), None)
+    if unpaired is not None:
+        message = f"{path} holds {unpaired} without its targets: call them y_test"
+        raise ConfigError(message)
+    x = _shaped(fitting_inputs(arrays, [shape], path)[0], shape, path)
     return _checked(Dataset(x, _targets(arrays, path)), path)
 
 
@@ -235,7 +242,12 @@ def _shaped(array: Array, shape: tuple[int, ...], path: Path) -> Array:
     if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
         message = f"the inputs in {path} must be finite numbers: they hold NaN, infinity or text"
         raise ConfigError(message)
-    return array.reshape(len(array), *shape).astype(np.float32)
+    with np.errstate(over="ignore"):
+        small = array.reshape(len(array), *shape).astype(np.float32)
+    if not np.isfinite(small).all():
+        message = f"the inputs in {path} hold numbers that do not fit in 32 bits: scale them"
+        raise ConfigError(message)
+    return small
 
 
 def _checked(found: Dataset, path: Path) -> Dataset:

@@ -18,6 +18,7 @@ from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.scores import Score, fitting_targets, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
+from fpgaprune.flow.bits import Step
 from fpgaprune.flow.compression import VALIDATION, Compression, Epoch, Watch, save_model, score_on
 from fpgaprune.flow.fit_steps import Bench, Combination, combinations, name_of, run_steps
 from fpgaprune.generate.settings import GenerateSettings
@@ -53,6 +54,9 @@ class FitWatcher(Protocol):
     def seen(self, epoch: Epoch) -> None:
         """An epoch of its training is over."""
 
+    def searched(self, step: Step) -> None:
+        """A step of its search for bits is over."""
+
     def finished(self, attempt: Attempt) -> None:
         """A combination is through."""
 
@@ -75,8 +79,8 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
     Every combination is costed without training first; what lies far outside the limits is not trained. The others
     are, in the order of `combinations`, and judged on the validation samples; the test samples only judge the best.
     What is finished is kept in the folder `<name>.fit` beside the output: an interrupted run goes on there when it is
-    started again with the same files and settings. Without a least score, `with_floor` sets one. Raises ConfigError for
-    limits and data that do not fit the model.
+    started again with the same files and settings; the KeyboardInterrupt says what the best so far is and where.
+    Without a least score, `with_floor` sets one. Raises ConfigError for limits and data that do not fit the model.
     """
     config = config or FitConfig()
     session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
@@ -90,7 +94,10 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
     limits = with_floor(limits, session.model, session.training(config.seed), session.loss)
     search = _Search(session, path, weights, limits, config, watcher, output.with_name(f"{output.stem}.fit"))
     started = time.perf_counter()
-    attempts = search.run(digest)
+    try:
+        attempts = search.run(digest)
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(search.so_far(digest)) from stopped
     best = choose(attempts, limits)
     if best is None or best.file is None:
         return FitResult(limits, attempts, None, None, None, _nearest(attempts, limits))
@@ -134,7 +141,7 @@ class _Search:
     config: FitConfig
     watcher: FitWatcher | None
     folder: Path
-    memory: dict[str, Any] = field(default_factory=dict)
+    memory: dict[Any, Any] = field(default_factory=dict)
 
     def run(self, digest: str) -> tuple[Attempt, ...]:
         done = self._kept(digest)
@@ -153,6 +160,16 @@ class _Search:
             if self.watcher is not None:
                 self.watcher.finished(found)
         return tuple(done.values())
+
+    def so_far(self, digest: str) -> str:
+        """What an interrupted search has found, in one sentence."""
+        done = tuple(self._kept(digest).values())
+        best = choose(done, self.limits)
+        kept = f"{len(done)} combinations are kept in {self.folder}, the same command goes on from there"
+        if best is None or best.file is None:
+            return f"interrupted, with nothing within the limits yet; {kept}"
+        told = f"{best.name}: {_costs(best)}, {_scored(best)} on the validation samples"
+        return f"interrupted; the best so far is {self.folder / best.file} ({told}); {kept}"
 
     def _attempt(self, combination: Combination, number: int) -> Attempt:
         started, name = time.perf_counter(), name_of(combination)
@@ -184,8 +201,10 @@ class _Search:
 
     def _bench(self, epochs: int) -> Bench:
         training = self.session.dataset.training(VALIDATION, self.config.seed)
-        seen = Watch(self.session, None if self.watcher is None else self.watcher.seen).seen
-        return Bench(self.session, training, self.limits, epochs, self.config.seed, seen, self.memory)
+        watcher = self.watcher
+        seen = Watch(self.session, None if watcher is None else watcher.seen).seen
+        searched = None if watcher is None else watcher.searched
+        return Bench(self.session, training, self.limits, epochs, self.config.seed, seen, searched, self.memory)
 
     def _judged(self, name: str, model: Any) -> Attempt:
         estimate = self.session.estimate(model)

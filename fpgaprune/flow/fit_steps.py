@@ -4,6 +4,7 @@ A method joins by registering a step here and by standing in `combinations`.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import zip_longest
@@ -25,7 +26,8 @@ from fpgaprune.compress.copying import copy_model
 from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.factorization import LowRank, factorize
 from fpgaprune.compress.quantization import PostTraining, fine_tune, quantizable, quantize
-from fpgaprune.flow.bits import BitSearch, train_within
+from fpgaprune.errors import ModelError
+from fpgaprune.flow.bits import BitSearch, OnStep, train_within
 from fpgaprune.flow.budget_training import train_to_budget
 from fpgaprune.flow.compression import Compression
 from fpgaprune.flow.constants import change_constants
@@ -39,13 +41,16 @@ _FROM: Final = 16
 _SPARSITY: Final = (0.7, 0.8, 0.5, 0.9)
 _ENERGY: Final = (0.95, 0.85)
 _PARTS_OF_L0: Final = 2
+_LAST: Final = frozenset({"budget"})  # steps that none comes after
 
 
 @dataclass(frozen=True, eq=False)
 class Bench:
     """What every step works with; with 0 `epochs` nothing is trained, and the model says what it would cost.
 
-    `memory` is for what a step measured on one model and needs again when the same model comes to be trained.
+    `on_step` hears how a search for bits goes on. `memory` is for what a step measured on one model and needs again
+    when the same model comes to be trained, and for the models after the first steps of a combination, which others
+    begin with.
     """
 
     session: Compression
@@ -54,7 +59,8 @@ class Bench:
     epochs: int
     seed: int
     on_progress: Callable[[Progress], None]
-    memory: dict[str, Any] = field(default_factory=dict)
+    on_step: OnStep | None = None
+    memory: dict[Any, Any] = field(default_factory=dict)
 
     def train(self, model: Any, data: TrainingData | None = None) -> Any:
         """Train in place, where there are epochs, zeros held."""
@@ -80,10 +86,27 @@ def fit_step(name: str) -> Callable[[Step], Step]:
 
 
 def run_steps(model: Any, combination: Combination, bench: Bench) -> Any:
-    """The model after all steps of a combination; raises what they raise."""
-    for name, value in combination:
+    """The model after all steps of a combination; raises what they raise.
+
+    What an earlier combination began with in the same way is not done again.
+    """
+    done = 0
+    for count in range(len(combination), 0, -1):
+        known = bench.memory.get((bench.epochs, combination[:count]))
+        if known is not None:
+            done, model = count, copy_model(known, bench.session.dataset.few_inputs())
+            break
+    for count, (name, value) in enumerate(combination[done:], start=done + 1):
         model = _STEPS[name](model, value, bench)
+        if name not in _LAST:
+            _remember(model, combination[:count], bench)
     return model
+
+
+def _remember(model: Any, steps: Combination, bench: Bench) -> None:
+    """A copy, as steps may change what they are given; without one where the model cannot be copied."""
+    with suppress(ModelError):
+        bench.memory[bench.epochs, steps] = copy_model(model, bench.session.dataset.few_inputs())
 
 
 def name_of(combination: Combination) -> str:
@@ -138,7 +161,7 @@ def _bits(model: Any, _: None, bench: Bench) -> Any:
     search = bench.memory.get(key)
     if search is None:
         start = PostTraining(_FROM, bias_bits=_FROM)
-        search = BitSearch(model, bench.session, bench.training, start, limits, _SEARCHED)
+        search = BitSearch(model, bench.session, bench.training, start, limits, _SEARCHED, bench.on_step)
         bench.memory[key] = search
     found = train_within(search, limits, bench.train)
     return (found or search.quantized()).model

@@ -7,6 +7,7 @@ from typing import Final
 
 from fpgaprune.design import LayerKind, LayerSpec
 from fpgaprune.errors import UnsupportedError
+from fpgaprune.estimate.passing import CONVOLUTIONS
 from fpgaprune.flow.open_job import NO_CODE, OpenJob
 from fpgaprune.flow.open_lanes import lanes_module
 from fpgaprune.synth.open.lanes import ONLY
@@ -24,9 +25,6 @@ from fpgaprune.synth.open.positions import OnePosition, one_packet, one_position
 from fpgaprune.synth.open.storage import Network
 from fpgaprune.synth.open.yosys import Depth
 
-_CONVOLUTIONS: Final = frozenset({
-    LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
-})  # fmt: skip
 # In a stream every packet is computed from those at its place alone.
 _BY_PACKET: Final = frozenset({LayerKind.ACTIVATION, LayerKind.BATCH_NORM, LayerKind.SOFTMAX, LayerKind.MERGE})
 
@@ -76,7 +74,7 @@ def _module(job: OpenJob, layer: LayerSpec, whole: Netlist, pruned: tuple[Netlis
 
 def _turns(job: OpenJob, layer: LayerSpec, whole: Netlist) -> OnePosition | None:
     """The hardware of one position, where not all of them are computed at once."""
-    if layer.kind in _CONVOLUTIONS:
+    if layer.kind in CONVOLUTIONS:
         return one_position(layer, whole) if layer.positions > layer.parallelization_factor else None
     packets = _packets(layer)
     if not job.context.streams or packets == 1:
@@ -93,14 +91,23 @@ def _packets(layer: LayerSpec) -> int:
 
 def _is_window(layer: LayerSpec, netlist: Netlist) -> bool:
     """Whether the netlist is one position of the layer instead of all."""
-    return layer.kind in _CONVOLUTIONS and netlist.n_outputs != layer.output_size
+    return layer.kind in CONVOLUTIONS and netlist.n_outputs != layer.output_size
 
 
 def _pruned(job: OpenJob, network: Network) -> dict[str, tuple[Netlist, frozenset[int]]]:
     """The netlists without what synthesis of the whole network removes, with the outputs nobody reads."""
-    wholes = tuple(netlist for netlist in network.netlists if not _is_window(job.design[netlist.name], netlist))
-    found = remove_dead(wholes, network.results, _read_elsewhere(job, wholes))
+    wholes = tuple(netlist for netlist in network.netlists if not _hides(job, netlist))
+    turns = {
+        layer.name for layer in job.design if layer.kind in CONVOLUTIONS and not job.context.positions_apart(layer)
+    }
+    found = remove_dead(wholes, network.results, _read_elsewhere(job, wholes), turns)
     return {netlist.name: (netlist, unread) for netlist, unread in found}
+
+
+def _hides(job: OpenJob, netlist: Netlist) -> bool:
+    """Whether a netlist does not tell what the hardware reads: it is one position, or knows what is kept in memory."""
+    layer = job.design[netlist.name]
+    return _is_window(layer, netlist) or (layer.weight is not None and not job.context.folds(layer))
 
 
 def _read_elsewhere(job: OpenJob, wholes: Sequence[Netlist]) -> set[Element]:

@@ -21,7 +21,7 @@ def called(function: Any, *arguments: Any) -> Any:
         return function(*arguments)
     except FpgapruneError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         message = f"the function {function.__name__} of the study's task.py failed: {type(error).__name__}: {error}"
         raise ConfigError(message) from error
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.compress import TrainingData
-from fpgaprune.errors import ConfigError
+from fpgaprune.errors import ConfigError, FpgapruneError
 
 OnEpoch = Callable[[int, int, float], None]  # epoch from 1, epochs in all, validation metric
 
@@ -66,7 +66,9 @@ def load_task(folder: Path) -> Task:
 
 
 def run_task(path: Path) -> ModuleType:
-    """The module that the user's own Python file makes when it is run; raises ConfigError where there is no such file.
+    """The module that the user's own Python file makes when it is run.
+
+    Raises ConfigError where there is no such file, or it does not run.
 
     Only a file the user names is ever run, never one that a model or a project brings along.
     """
@@ -75,5 +77,11 @@ def run_task(path: Path) -> ModuleType:
         message = f"there is no Python file {path}"
         raise ConfigError(message)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except FpgapruneError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = f"{path} cannot be run: {type(error).__name__}: {error}"
+        raise ConfigError(message) from error
     return module

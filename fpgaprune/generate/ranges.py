@@ -13,6 +13,7 @@ from fpgaprune.generate.network import Network
 from fpgaprune.generate.weights import Array
 
 _BATCH = 128
+_VALUES = 1 << 22  # that are looked at together at most: calling a small model takes longer than what it computes
 OBSERVED_SAMPLES = 1024
 
 
@@ -42,8 +43,10 @@ def watch(model: Any, places: Mapping[str, Point], inputs: Sequence[Array]) -> I
     ]
     probe = keras.Model(model.inputs, tensors)
     samples = [np.asarray(array, dtype=np.float32) for array in inputs]
-    for start in range(0, len(samples[0]), _BATCH):
-        batch = [array[start : start + _BATCH] for array in samples]
+    values_each = sum(int(np.prod([size or 1 for size in tensor.shape[1:]])) for tensor in tensors)
+    count = max(_BATCH, _VALUES // max(1, values_each))
+    for start in range(0, len(samples[0]), count):
+        batch = [array[start : start + count] for array in samples]
         values = probe(batch if len(batch) > 1 else batch[0], training=False)
         values = values if isinstance(values, list | tuple) else [values]
         shown: dict[str, Array] = {}

@@ -1,7 +1,10 @@
 """Arrays a user gives: .npy, .npz or .csv, never pickled, always finite numbers."""
 
+import csv
+import warnings
 import zipfile
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from fpgaprune.errors import ConfigError, unknown_choice
 
 Array = NDArray[Any]
+_ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark first
 # Names under which .npz files usually keep a model's inputs, the likeliest first.
 INPUT_NAMES = ("x", "X", "inputs", "input", "x_test", "X_test", "features", "images", "data", "x_train", "X_train")
 
@@ -41,14 +45,51 @@ def read_arrays(path: Path) -> Mapping[str, Array]:
 
 
 def _read_csv(path: Path) -> Array:
-    with path.open(encoding="utf-8") as stream:
-        first = stream.readline()
+    """The numbers of a table, below its header if it has one; raises ValueError that says where it holds others."""
+    with path.open(encoding=_ENCODING, newline="") as stream:
+        rows = csv.reader(stream)
+        first, second = next(rows, []), next(rows, [])
+    # Text above a number is a name; text above text, or nothing, is data that will not do.
+    header = any(_is_text(field) and not _is_text(below) for field, below in zip_longest(first, second, fillvalue=""))
     try:
-        [float(field) for field in first.split(",")]
-        header = 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # NumPy's on empty files
+            table = np.loadtxt(path, delimiter=",", skiprows=int(header), ndmin=2, encoding=_ENCODING, quotechar='"')
+    except ValueError as error:
+        raise ValueError(_what_is_wrong(path, int(header)) or str(error)) from error
+    if not table.size:
+        message = "there are no rows in it"
+        raise ValueError(message)
+    return table
+
+
+def _what_is_wrong(path: Path, header: int) -> str | None:
+    """The first place of a table that is no number, or where its columns change."""
+    columns = None
+    with path.open(encoding=_ENCODING, newline="") as stream:
+        rows = csv.reader(stream)
+        for row in rows:
+            if rows.line_num <= header or not row or row[0].startswith("#"):
+                continue
+            columns = len(row) if columns is None else columns
+            if len(row) != columns:
+                return f"line {rows.line_num} has {len(row)} columns, and those before it have {columns}"
+            wrong = next((place for place, field in enumerate(row, 1) if not field.strip() or _is_text(field)), None)
+            if wrong is None:
+                continue
+            hint = "; classes are numbered from 0" if 1 < wrong == columns else ""
+            hint = "; columns are parted by commas" if columns == 1 else hint
+            return f"line {rows.line_num}, column {wrong} holds {row[wrong - 1]!r}, which is not a number{hint}"
+    return None
+
+
+def _is_text(field: str) -> bool:
+    """Whether a field is neither empty nor a number."""
+    try:
+        float(field)
     except ValueError:
-        header = 1
-    return np.loadtxt(path, delimiter=",", skiprows=header, ndmin=2)
+        return bool(field.strip())
+    return False
 
 
 def read_inputs(path: Path, shapes: Sequence[tuple[int, ...]], names: Sequence[str] = ()) -> list[Array]:

@@ -196,9 +196,27 @@ class CompressionContract(ABC):
         assert "NaN" in caught.value.result.record["stopped"]
         assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
-    def test_same_seed_same_weights(self) -> None:
-        first, second = (prune(dense_model(), self.config(0.5), ring_data()).model for _ in range(2))
+    @pytest.mark.parametrize("noisy", [False, True])
+    def test_same_seed_same_weights(self, noisy: bool) -> None:
+        found = []
+        for state in (3, 4):  # what else was drawn in the process does not matter
+            model = self._model(noisy)
+            load_frameworks().tensorflow.random.set_seed(state)
+            found.append(prune(model, self.config(0.5), ring_data()).model)
+        first, second = found
         assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+
+    def _model(self, noisy: bool) -> Any:
+        """The dense model, with layers that draw random numbers while it trains."""
+        model = dense_model()
+        if not noisy:
+            return model
+        layers = load_frameworks().keras.layers
+        first, *others = model.layers
+        drawing = [layers.GaussianNoise(0.5), first, layers.Dropout(0.5), *others]
+        model = load_frameworks().keras.Sequential([layers.Input((8,)), *drawing])
+        model.compile(loss="sparse_categorical_crossentropy")
+        return model
 
 
 class PruningContract(CompressionContract):

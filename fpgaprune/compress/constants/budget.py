@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fpgaprune.compress.constants.beyond import unreachable
 from fpgaprune.compress.constants.grids import GriddedLayer
 from fpgaprune.compress.constants.method import (
     Array,
@@ -191,10 +192,11 @@ class BudgetSearch:
     def _fixed(self, built: Callable[[tuple[Pick, ...]], Design]) -> int:
         """DSPs that no choice of constants saves."""
         if self._fixed_dsp is None:
-            estimate = self.estimate(built(()))
+            least = built(())
+            estimate = self.estimate(least)
             self._fixed_dsp = estimate.dsp.high
             if self._config.max_dsp is not None and self._fixed_dsp > self._config.max_dsp:
-                raise ConfigError(_unreachable(estimate, self._config.max_dsp))
+                raise unreachable(least, estimate, self._config.max_dsp, self._rules)
         return self._fixed_dsp
 
     def _longest(self, picks: tuple[Pick, ...], built: Callable[[tuple[Pick, ...]], Design]) -> Design:
@@ -244,11 +246,3 @@ def _layers(
 
 def _luts(estimate: Estimate) -> int:
     return 0 if estimate.fabric.lut is None else estimate.fabric.lut.value
-
-
-def _unreachable(least: Estimate, asked: int) -> str:
-    rest = ", ".join(f"{e.name} ({e.kind}) {e.dsp}" for e in least.layers if e.dsp is not None and e.dsp.high > 0)
-    return (
-        f"max_dsp={asked} cannot be met by choosing constants: {least.dsp.high} DSPs do not depend on those that may "
-        f"change: {rest}"
-    )

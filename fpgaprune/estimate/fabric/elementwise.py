@@ -34,7 +34,9 @@ def describe_activation(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         structure = Structure(activation_lut=values * each, bram_18k=blocks)
         return passing(layer, context, structure, output, edges=1, held=float(values * output.width))
     each = cast_lut(data, output)
-    if operation != "linear":
+    if operation == "unary_lut":
+        each = _decoded(layer)
+    elif operation not in {"linear", "quantize"}:
         each += compare_lut(data.width) + select_lut(output.width - int(output.signed))
     structure = Structure(activation_lut=live * each)
     if not context.streams:
@@ -43,6 +45,12 @@ def describe_activation(layer: LayerSpec, context: Context, clock: Clock) -> Lay
     edges = clock.edges(_stream_levels(layer, data, output), multiplies=False)
     held = output.width if edges < 2 else _ON_THE_WAY * (data.width + output.width)
     return passing(layer, context, structure, output, edges=edges, held=float(values * held))
+
+
+def _decoded(layer: LayerSpec) -> float:
+    """LUTs of a table in logic: 64 entries of a bit each (UG474: a LUT of six inputs)."""
+    table = layer.tables.get("table")
+    return 0.0 if table is None else float(table.precision.width * ceil(table.size / 64))
 
 
 def _stream_levels(layer: LayerSpec, data: FixedPoint, output: FixedPoint) -> float:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fpgaprune.design import LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context
+from fpgaprune.estimate.fabric.einsum import describe_einsum_dense
 from fpgaprune.estimate.fabric.elementwise import (
     describe_activation,
     describe_batch_norm,
@@ -44,16 +45,13 @@ def _wires(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric:  # 
 
 def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
     weight, data = layer.weight, context.input_type(layer)
-    if weight is None or data is None or too_wide(weight):
+    if weight is None or data is None or too_wide(weight) or context.narrowed(layer):
         return None
-    codes = context.dense_codes.get(layer.name)
-    if codes is None:
-        flat = weight.codes
-        codes = flat.reshape(-1, flat.shape[-1]) if flat.ndim > 1 else flat.reshape(-1, 1)
-    elif context.folds(layer):
-        codes = context.liveness.live_codes(layer, codes)
+    codes = context.codes[layer.name]
     convolution = layer.kind in _CONVOLUTIONS
-    copies = 1 if context.streams else max(1, layer.parallelization_factor)
+    if not convolution and context.folds(layer):
+        codes = context.liveness.live_codes(layer, codes)
+    copies = context.live_positions(layer)
     if layer.kind in {LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D}:
         codes = _block_diagonal_rows(weight)
     product = MatrixProduct(
@@ -79,7 +77,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         vivado = context.rules.tool == "vivado_hls"
         structure += Structure(returned_bits=results if vivado and timing.edges and timing.ii == 1 else 0.0)
         behind = Structure(output_bits=0.0 if vivado and not timing.edges else results)
-        passes = ceil(layer.positions / copies) if convolution else 1
+        passes = ceil(layer.positions / max(1, layer.parallelization_factor)) if convolution else 1
         if passes > 1:  # all inputs and results wait while positions take turns
             structure += Structure(held_bits=float(prod(layer.input_shape) * data.width) + results)
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
@@ -105,7 +103,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
 def _live_results(layer: LayerSpec, codes: NDArray[np.int64], context: Context) -> int:
     """Results that anything reads and that are no constants."""
     if layer.kind is not LayerKind.DENSE or not context.folds(layer):
-        return layer.output_size
+        return layer.output_size * context.live_positions(layer) // max(1, layer.parallelization_factor)
     return int(np.count_nonzero(codes.any(axis=0)))
 
 
@@ -173,6 +171,7 @@ _RULES: Mapping[LayerKind, LayerDescription] = MappingProxyType({
     LayerKind.CONV2D: _matrix,
     LayerKind.DEPTHWISE_CONV1D: _matrix,
     LayerKind.DEPTHWISE_CONV2D: _matrix,
+    LayerKind.EINSUM_DENSE: describe_einsum_dense,
     LayerKind.BATCH_NORM: describe_batch_norm,
     LayerKind.ACTIVATION: describe_activation,
     LayerKind.SOFTMAX: describe_softmax,

@@ -120,7 +120,9 @@ def estimate_fabric(
         for name, found in described.layers.items()
     }
     if described.unknown:
-        return layers, Fabric(), Fabric(doubt=f"not estimated: {', '.join(described.unknown)}")
+        narrowed = any(context.narrowed(design[name]) for name in described.unknown)
+        why = " (a quantizer gives every value its own type)" if narrowed else ""
+        return layers, Fabric(), Fabric(doubt=f"not estimated: {', '.join(described.unknown)}{why}")
     total = _fabric(described.structure, described.latency_cycles, described.ii, described, model)
     found = _fabric(described.between, 0, 1, described, model)
     between = replace(found, latency_cycles=None, ii=None)

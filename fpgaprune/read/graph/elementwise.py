@@ -191,6 +191,22 @@ def dot(node: Node) -> LayerSpec:
     )
 
 
+def einsum(node: Node) -> LayerSpec:
+    """Sums of products of two tensors over shared axes."""
+    sizes = [node.need(name) for name in ("n_inplace", "n_free0", "n_free1", "n_contract")]
+    reuse = node.need("reuse_factor")
+    return node.spec(
+        LayerKind.MERGE,
+        "einsum",
+        (prod(node.input_shape),),
+        (prod(sizes[:3]),),
+        accumulator_precision=node.precision("accum_t"),
+        reuse_factor=reuse,
+        multiplier_limit=ceil(prod(sizes) / reuse),
+        attributes={"products": prod(sizes)},
+    )
+
+
 def concatenate(node: Node) -> LayerSpec:
     """Two tensors side by side along one axis."""
     shape = tuple(node.input(0).shape)

@@ -1,6 +1,7 @@
 """Nodes that multiply by constants: dense, convolutions, batch normalization, recurrent."""
 
 from math import ceil, prod
+from typing import Any
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
 from fpgaprune.read.graph.arrays import parameter
@@ -117,6 +118,36 @@ def _batched(node: Node, shape: tuple[int, ...]) -> bool:
         and node.strategy() is Strategy.LATENCY
         and node.io_type == "io_parallel"
         and int(node.get("n_partitions") or 0) == 1
+    )
+
+
+def einsum_dense(node: Node) -> LayerSpec:
+    """A matrix of constants over chosen axes: one for every index of the axes kept."""
+    free, outputs, summed, kept = (
+        node.need(name) for name in ("n_free_data", "n_free_kernel", "n_contract", "n_inplace")
+    )
+    facts: dict[str, Any] = {}
+    if node.has_weights("weight"):
+        weights, reuse = node.weights("weight"), node.need("reuse_factor")
+        facts["parameters"] = {
+            "weight": parameter(weights, (kept, summed, outputs), binary=True),
+            "bias": parameter(node.weights("bias"), (-1,)),
+        }
+        facts["reuse_factor"] = reuse
+        if kept == 1:
+            facts["multiplier_limit"] = multiplier_limit(summed, outputs, reuse, int(weights.nzeros))
+            facts["claimed_zeros"] = int(weights.nzeros)
+    at_once = node.need("parallelization_factor") if node.raw.model.config.pipeline_style == "dataflow" else free
+    return node.spec(
+        LayerKind.EINSUM_DENSE,
+        None,
+        (free * summed * kept,),
+        (free * outputs * kept,),
+        accumulator_precision=node.precision("accum_t"),
+        strategy=node.strategy(),
+        positions=free,
+        parallelization_factor=min(free, at_once if at_once > 0 else free),
+        **facts,
     )
 
 

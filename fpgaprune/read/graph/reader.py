@@ -30,6 +30,8 @@ _HANDLERS: Mapping[str, Callable[[Node], LayerSpec]] = {
         products.convolution,
     ),
     **dict.fromkeys(("BatchNormalization", "ApplyAlpha"), products.batch_norm),
+    "EinsumDense": products.einsum_dense,
+    "Einsum": simple.einsum,
     "BatchNormalizationQuantizedTanh": simple.threshold,
     **dict.fromkeys(
         ("Activation", "ParametrizedActivation", "PReLU", "HardActivation", "TernaryTanh"), simple.activation

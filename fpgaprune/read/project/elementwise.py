@@ -8,10 +8,7 @@ from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Table
 from fpgaprune.errors import DesignError, ProjectError
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.read.conventions import ACTIVATION_PARAMETER, TABLE_ACTIVATIONS, spatial, stored, stream_shape
-from fpgaprune.read.project.element_types import element_types
 from fpgaprune.read.project.site import Config, Site
-
-_BITS = FixedPoint(16, 16)  # of numbers of bits
 
 
 def activation(site: Site) -> LayerSpec:
@@ -274,12 +271,6 @@ def other(site: Site) -> LayerSpec:
     """Whatever this reader does not know: its name, edges, types and arrays."""
     parameters = {array: site.parameter(array, -1, np.ravel, None) for array in site.arrays}
     after = site.elementwise_shape()
-    types = element_types(site.source.folder, site.call.function, prod(after)) if not site.arrays else None
-    if types is not None:
-        parameters = {
-            name: Parameter(np.array(bits, dtype=np.float64), _BITS)
-            for name, bits in zip(("element_bits", "element_integer_bits"), types, strict=True)
-        }
     return site.spec(
         LayerKind.OTHER, site.call.function, site.input_shape, after, parameters=parameters, reuse_factor=None
     )

@@ -9,7 +9,8 @@ from fpgaprune.design import LayerSpec
 from fpgaprune.errors import ProjectError
 from fpgaprune.read.conventions import ACTIVATIONS, MERGES
 from fpgaprune.read.project import elementwise as simple
-from fpgaprune.read.project.products import batch_norm, convolution, dense
+from fpgaprune.read.project import quantizers
+from fpgaprune.read.project.products import batch_norm, convolution, dense, einsum_dense
 from fpgaprune.read.project.recurrent import recurrent
 from fpgaprune.read.project.site import Site, Tensor
 
@@ -55,6 +56,8 @@ _HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
         (r"global_pooling[12]d\w*", simple.global_pooling),
         (r"dot[123]d", simple.dot),
         (r"einsum", simple.einsum),
+        (r"einsum_dense", einsum_dense),
+        (r"unary_lut", quantizers.unary_lut),
         (r"concatenate[123]d", simple.concatenate),
         (r"clone_stream", partial(simple.moved, "clone")),
         (r"repack_stream", partial(simple.moved, "repack")),
@@ -87,4 +90,8 @@ def is_own(function: str) -> bool:
 
 def handler_of(function: str) -> Handler:
     """What reads a call of the function."""
-    return next((handler for pattern, handler in _HANDLERS if pattern.fullmatch(function)), simple.other)
+    return next((handler for pattern, handler in _HANDLERS if pattern.fullmatch(function)), _unknown)
+
+
+def _unknown(site: Site) -> LayerSpec:
+    return quantizers.quantizer(site) or simple.other(site)

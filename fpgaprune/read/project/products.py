@@ -1,6 +1,7 @@
 """Layers that multiply by constants: dense, convolutions, batch normalization."""
 
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,6 +163,35 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
 
 def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
+
+
+def einsum_dense(site: Site) -> LayerSpec:
+    """A matrix of constants over chosen axes (hls4ml since 1.1): one for every index of the axes kept."""
+    config = site.settings()
+    free, outputs, summed, kept = (
+        config.need(name) for name in ("n_free_data", "n_free_kernel", "n_contract", "n_inplace")
+    )
+    product = config.nested("dense_conf")
+    facts: dict[str, Any] = {"reuse_factor": None}
+    if product is not None:  # distributed arithmetic has an adder graph in the place of constants
+        kernel_shape = (kept, summed, outputs)
+        parameters = {"weight": weight(site, site.array_name(0, "weights"), kernel_shape, product)}
+        if len(site.arrays) > 1:
+            parameters["bias"] = vector(site, site.arrays[1], free * outputs * kept, product, "bias_t")
+        facts = {"parameters": parameters, "reuse_factor": product.get("reuse_factor")}
+        if kept == 1:  # of several matrices neither is written
+            facts.update(multiplier_limit=product.get("multiplier_limit"), claimed_zeros=product.get("n_zeros"))
+    return site.spec(
+        LayerKind.EINSUM_DENSE,
+        None,
+        (free * summed * kept,),
+        (free * outputs * kept,),
+        accumulator_precision=config.precision("accum_t"),
+        strategy=site.strategy(config),
+        positions=free,
+        parallelization_factor=min(free, config.get("parallelization_factor") or free) if site.dataflow else free,
+        **facts,
+    )
 
 
 def batch_norm(site: Site) -> tuple[LayerSpec, ...]:

@@ -27,6 +27,7 @@ _INPUT_SIZES = (
     ("height", "width", "n_chan"),
     ("in_width", "n_chan"),
     ("n_sequence", "n_in"),
+    ("n_free_data", "n_contract", "n_inplace"),
     ("n_elem1",),
     ("n_elem1_0", "n_elem1_1", "n_elem1_2"),
     ("N",),
@@ -222,6 +223,7 @@ class _Reader:
             bram=bram,
             default_strategy=self._strategy,
             config=self._config(call),
+            dataflow=self._top.dataflow,
         )
         made = handler_of(call.function)(site)
         layers = made if isinstance(made, tuple) else (made,)

@@ -182,6 +182,7 @@ class Site:
     bram: frozenset[str]  # arrays that are ports of the top function
     default_strategy: Strategy
     config: Config | None
+    dataflow: bool = False  # whether layers run as tasks, not as one pipeline
 
     def settings(self) -> Config:
         """The configuration; raises ProjectError when the call names none."""

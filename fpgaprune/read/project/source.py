@@ -28,6 +28,7 @@ _STREAM = re.compile(r"hls::stream\s*<\s*(?P<type>[\w:<>, ]+?)\s*>\s*&?\s*(?P<na
 _ALIAS = re.compile(r"auto\s*&\s*(?P<name>\w+)\s*=\s*(?P<target>\w+)\s*;")
 _CALL = re.compile(r"\b(?P<space>\w+)::(?P<function>\w+)\s*(?P<open>[<(])")
 _TRAILING = re.compile(r"\s*;[ \t]*(?:\n?[ \t]*\}[ \t]*)?(?://[ \t]*(?P<name>[^\s/]\S*)[ \t]*$)?", re.MULTILINE)
+_DATAFLOW = re.compile(r"^\s*#\s*pragma\s+HLS\s+DATAFLOW\b", re.MULTILINE | re.IGNORECASE)
 _FOREIGN_SPACES = frozenset({"hls", "std"})
 _HELPERS = re.compile(r"load_.*_from_txt|save_layer_output|copy_data|convert_data|fill_zero|print_result")
 
@@ -84,6 +85,7 @@ class TopFunction:
     variables: Mapping[str, Variable]
     aliases: Mapping[str, str]
     calls: tuple[Call, ...]
+    dataflow: bool = False  # whether its calls run as tasks, not as one pipeline in which every loop is unrolled
 
 
 def preprocess(text: str, macros: dict[str, str]) -> str:
@@ -172,6 +174,7 @@ def read_top(text: str, name: str, macros: dict[str, str]) -> TopFunction | None
         variables={variable.name: variable for variable in (*arguments, *_variables(declarations))},
         aliases={match["name"]: match["target"] for match in _ALIAS.finditer(declarations)},
         calls=tuple(_calls(body)),
+        dataflow=_DATAFLOW.search(text) is not None,
     )
 
 

@@ -15,21 +15,26 @@ Element = tuple[str, int]  # a port's name, and a place in it
 
 
 def remove_dead(
-    netlists: Sequence[Netlist], results: Sequence[str], also_read: Collection[Element] = ()
+    netlists: Sequence[Netlist],
+    results: Sequence[str],
+    also_read: Collection[Element] = (),
+    whole: Collection[str] = (),
 ) -> tuple[tuple[Netlist, frozenset[int]], ...]:
     """Each netlist without what synthesis of the whole network removes, with the outputs that nobody reads.
 
     `netlists` are in the order of the calls; `results` are the ports that leave the network, and `also_read` is what
     layers without a netlist read. Outputs that are not read hold the constant 0. Constants travel forward first, and
-    then not being read travels backward.
+    then not being read travels backward. The layers named `whole` stay as they are: what computes one of their outputs
+    computes the others in turn.
     """
-    folded = _forward(netlists)
+    folded = _forward(netlists, whole)
     read: set[Element] = set(also_read)
     ends = set(results)
     found: list[tuple[Netlist, frozenset[int]]] = []
     for netlist in reversed(folded):
         places = elements(netlist.output_ports)
-        unread = frozenset(number for number, place in enumerate(places) if place[0] not in ends and place not in read)
+        dead = (number for number, place in enumerate(places) if place[0] not in ends and place not in read)
+        unread = frozenset(() if netlist.name in whole else dead)
         kept = without(netlist, unread)
         sources = elements(netlist.inputs)
         read |= {sources[node.number] for node in kept.nodes if node.op is Op.INPUT}
@@ -42,10 +47,13 @@ def elements(ports: Sequence[Port]) -> list[Element]:
     return [(port.name, place) for port in ports for place in range(port.size)]
 
 
-def _forward(netlists: Sequence[Netlist]) -> list[Netlist]:
+def _forward(netlists: Sequence[Netlist], whole: Collection[str]) -> list[Netlist]:
     constants: dict[Element, int] = {}
     found: list[Netlist] = []
     for netlist in netlists:
+        if netlist.name in whole:
+            found.append(netlist)
+            continue
         known = {
             number: constants[place] for number, place in enumerate(elements(netlist.inputs)) if place in constants
         }
@@ -59,7 +67,10 @@ def _forward(netlists: Sequence[Netlist]) -> list[Netlist]:
 
 
 def with_constants(netlist: Netlist, known: Mapping[int, int]) -> Netlist:
-    """The netlist with some input elements replaced by constants, and what follows from them computed."""
+    """The netlist with some input elements replaced by constants, and what follows from them computed.
+
+    What a table holds for a constant is left to be looked up: a memory is not known to fold.
+    """
     nodes: list[Node] = []
     for node in netlist.nodes:
         arguments = [nodes[argument] for argument in node.arguments]
@@ -68,7 +79,7 @@ def with_constants(netlist: Netlist, known: Mapping[int, int]) -> Netlist:
         elif node.op is Op.SELECT and arguments[0].op is Op.CONSTANT:
             chosen = arguments[1 if arguments[0].number else 2]
             nodes.append(chosen if chosen.op is Op.CONSTANT else node)
-        elif node.op not in {Op.INPUT, Op.CONSTANT} and all(one.op is Op.CONSTANT for one in arguments):
+        elif node.op not in {Op.INPUT, Op.CONSTANT, Op.ROM} and all(one.op is Op.CONSTANT for one in arguments):
             nodes.append(_computed(netlist, node, arguments))
         elif node.op is Op.MUL and any(one.op is Op.CONSTANT and one.number == 0 for one in arguments):
             nodes.append(_constant(0))

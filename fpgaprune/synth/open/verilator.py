@@ -21,6 +21,7 @@ VARIABLE: Final = "FPGAPRUNE_VERILATOR"
 Codes = NDArray[np.int64]
 _LEAST_BITS = 96  # Verilator gives ports of more than 64 bits as arrays of words, and so one harness does for all
 _HARNESS = "synth/open/harness.cpp"
+_WHOLE = "whole.cpp"
 _RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _WARNINGS = ("-Wno-fatal", "-Wno-lint", "-Wno-style")
 
@@ -125,11 +126,12 @@ def _build(
     environment = {**os.environ, "VERILATOR_ROOT": str(verilator.root)}
     command = [*verilator.command, "--cc", "--top-module", "harness", "--Mdir", "cpp", *_WARNINGS, *sources]
     run_program(command, "Verilator", folder, timeout_seconds, environment=environment)
-    generated = sorted(path.name for path in (folder / "cpp").glob("*.cpp"))
+    # As one file, since every file of its own would take the compiler through the same headers again.
     include = verilator.root / "include"
+    files = ["harness.cpp", *sorted(path.name for path in (folder / "cpp").glob("*.cpp")), *_RUNTIME]
+    (folder / _WHOLE).write_text("".join(f'#include "{file}"\n' for file in files), encoding="utf-8")
     command = [*compiler, "-std=c++20", "-O0", "-w", "-pthread", "-DVL_TIME_CONTEXT", f"-I{include}"]
-    command += [f"-I{include / 'vltstd'}", "-Icpp", "harness.cpp", *(f"cpp/{file}" for file in generated)]
-    command += [*(str(include / file) for file in _RUNTIME), "-o", "harness"]
+    command += [f"-I{include / 'vltstd'}", "-Icpp", _WHOLE, "-o", "harness"]
     run_program(command, "compiling the simulation of the Verilog", folder, timeout_seconds)
 
 

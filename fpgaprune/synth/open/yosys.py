@@ -24,6 +24,7 @@ VARIABLE: Final = "FPGAPRUNE_YOSYS"
 SCRIPT: Final = "synth.ys"
 DSP_STAT: Final = "dsp.json"
 FULL_STAT: Final = "full.json"
+_DSP_CELLS: Final = "dsp_cells.v"
 # Yosys' errors end the process it runs in, so the wheel's library gets a process of its own.
 _RUN_IN_WHEEL: Final = (
     "import sys; from pyosys import libyosys as yosys; "
@@ -38,6 +39,13 @@ class Depth(StrEnum):
 
     DSP = "dsp"
     FULL = "full"
+
+
+# Fabric is mapped to cells of all kinds; DSPs are counted with no more than the cells of the DSP blocks.
+_CELLS: Final = {
+    Depth.DSP: f"read_verilog -lib {_DSP_CELLS}",
+    Depth.FULL: "read_verilog -lib -specify +/xilinx/cells_sim.v\nread_verilog -lib +/xilinx/cells_xtra.v",
+}
 
 
 @dataclass(frozen=True)
@@ -112,13 +120,15 @@ def script_texts(source: str, top: str, pricing: Pricing, target: Target, depth:
         "short": target.short_bits,
         "min_wide": min_wide,
         "min_narrow": min_narrow,
+        "cells": _CELLS[depth],
     }
     raw = rules.tool == "yosys"
     parts = ["begin_yosys.ys" if raw else "begin_hls.ys", *(["full.ys"] if depth is Depth.FULL else [])]
     script = "".join(Template(read_template(f"synth/open/{part}")).substitute(names) for part in parts)
     texts = {SCRIPT: script}
     if not raw:
-        texts |= {name: read_template(f"synth/open/{name}") for name in ("multiply.v", "multiply_map.v")}
+        cells = (_DSP_CELLS,) if depth is Depth.DSP else ()
+        texts |= {name: read_template(f"synth/open/{name}") for name in ("multiply.v", "multiply_map.v", *cells)}
     return texts
 
 
