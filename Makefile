@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 UV := .venv-lock/bin/uv
 
 # What a user's own set-up would change.
-unexport PYTHONPATH PYTHONHOME
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 export PYTHONNOUSERSITE := 1
 
 .PHONY: help demo test test-kernels lint format test-oldest lock clean environment

@@ -1,8 +1,8 @@
-"""A sweep in a process of its own that computes nothing, to be killed: `python -m tests.sweep_process STUDY DB LOG`."""
+"""A sweep in a process of its own that computes nothing, to be killed."""
 
+import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from fpgaprune.flow.study_task import StudyData
 from fpgaprune.results.sweep import PointResult
 from fpgaprune.sweep.grid import Planned, planned, starts_of, sweep_of
 from fpgaprune.sweep.on_dask import Errand
-from fpgaprune.sweep.run import Opened
+from fpgaprune.sweep.run import Opened, run_sweep
 from fpgaprune.sweep.workers import Next
 
 POINT_S = 0.02
@@ -96,7 +96,17 @@ def opened(folder: Path, url: str) -> Opened:
     return Opened(study, sweep, data, starts, planned(sweep, starts), url)
 
 
-if __name__ == "__main__":
-    from fpgaprune.sweep.run import run_sweep
+def start(folder: Path, url: str, log: Path) -> multiprocessing.process.BaseProcess:
+    """Begin such a sweep; its process is forked from one that has imported all of it, which is done once."""
+    try:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["optuna", "sqlalchemy", __name__])
+    except ValueError:  # where there is no fork
+        context = multiprocessing.get_context("spawn")
+    process = context.Process(target=_sweep, args=(folder, url, log))
+    process.start()
+    return process
 
-    run_sweep(opened(Path(sys.argv[1]), sys.argv[2]), Nobody(), computation=Noted(Path(sys.argv[3])))
+
+def _sweep(folder: Path, url: str, log: Path) -> None:
+    run_sweep(opened(folder, url), Nobody(), computation=Noted(log))

@@ -61,8 +61,14 @@ def train(model, data, settings, on_epoch):
     on_epoch(1, 1, 0.0)
 
 
+scored = 0
+
+
 def score(outputs, targets):
-    time.sleep(float(os.environ.get("SWEEP_TEST_SECONDS", "0")))
+    global scored
+    scored += 1
+    if scored > int(os.environ.get("SWEEP_TEST_AFTER", "0")):
+        time.sleep(float(os.environ.get("SWEEP_TEST_SECONDS", "0")))
     return float(np.exp(-np.mean(np.abs(outputs - targets))))
 '''
 

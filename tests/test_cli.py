@@ -1,12 +1,16 @@
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pytest
 
 from fpgaprune.cli import main
 from fpgaprune.cli.app import VERBS, verb_command
+from fpgaprune.cli.progress import StoppableProgress
 
 HEAVY = ("tensorflow", "keras", "tf_keras", "qkeras", "hls4ml", "matplotlib", "scipy", "sklearn")
 
@@ -120,3 +124,14 @@ def test_doctor_says_what_a_variable_names(capsys, monkeypatch):
     assert found["vivado"]["found"].endswith(sys.executable)
     assert found["pyosys"]["found"] is None
     assert "FPGAPRUNE_YOSYS names 'no-such-yosys'" in found["pyosys"]["problem"]
+
+
+def test_an_interrupt_that_something_swallows_is_heeded_at_the_next_sign() -> None:
+    with StoppableProgress() as progress:
+        progress.begin("training")
+        with suppress(KeyboardInterrupt):  # as a framework may
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+        for sign in (lambda: progress.epoch(1, 2, ""), lambda: progress.begin("more")):
+            with pytest.raises(KeyboardInterrupt):
+                sign()

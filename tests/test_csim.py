@@ -24,6 +24,19 @@ def project(tmp_path: Path) -> Path:
     return write_project(tmp_path / "two")
 
 
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_project(tmp_path_factory.mktemp("csim") / "two")
+    build_simulation(folder)
+    return folder
+
+
+@pytest.fixture
+def built(built_once: Path, tmp_path: Path) -> Path:
+    """The project with its simulation, to be changed."""
+    return shutil.copytree(built_once, tmp_path / "two")
+
+
 def _edit(project: Path, old: str, new: str) -> None:
     source = project / "firmware" / "two.cpp"
     text = source.read_text()
@@ -71,9 +84,9 @@ def test_inputs_that_do_not_fit_are_refused(simulation: Simulation, inputs: obje
         simulation.run(inputs)  # type: ignore[arg-type]
 
 
-def test_unchanged_project_is_not_built_again_and_can_be_moved(project: Path) -> None:
-    first = build_simulation(project)
-    moved = project.rename(project.with_name("moved"))
+def test_unchanged_project_is_not_built_again_and_can_be_moved(built: Path) -> None:
+    first = build_simulation(built)
+    moved = built.rename(built.with_name("moved"))
     broken = Compiler(find_compiler().command, "no compiler is needed")
     again = build_simulation(moved, compiler=broken, timeout_seconds=0.0)
     assert again.program.name == first.program.name
@@ -81,22 +94,20 @@ def test_unchanged_project_is_not_built_again_and_can_be_moved(project: Path) ->
     np.testing.assert_array_equal(again.run(inputs)[1], expected.outputs[1])
 
 
-def test_changed_weights_change_the_result(project: Path) -> None:
-    build_simulation(project)
-    write_weights(project, A * 2, B)
+def test_changed_weights_change_the_result(built: Path) -> None:
+    write_weights(built, A * 2, B)
     inputs, expected = example(3)
-    np.testing.assert_array_equal(build_simulation(project).run(inputs)[0], 2 * expected.outputs[0])
+    np.testing.assert_array_equal(build_simulation(built).run(inputs)[0], 2 * expected.outputs[0])
 
 
-def test_changed_source_is_built_again_beside_untouched_firmware(project: Path) -> None:
-    build_simulation(project)
+def test_changed_source_is_built_again_beside_untouched_firmware(built: Path) -> None:
     _edit(
-        project, "nnet::relu<value_t, value_t, relu_config>(fa_out, relu_out);", "for (int i : {0, 1}) relu_out[i] = 7;"
+        built, "nnet::relu<value_t, value_t, relu_config>(fa_out, relu_out);", "for (int i : {0, 1}) relu_out[i] = 7;"
     )
-    before = {path: path.read_bytes() for path in (project / "firmware").rglob("*.*")}
-    assert (build_simulation(project).run(example(2)[0])[0] == 7).all()
-    assert {path: path.read_bytes() for path in (project / "firmware").rglob("*.*")} == before
-    assert len(list((project / "fpgaprune" / "csim").iterdir())) == 1
+    before = {path: path.read_bytes() for path in (built / "firmware").rglob("*.*")}
+    assert (build_simulation(built).run(example(2)[0])[0] == 7).all()
+    assert {path: path.read_bytes() for path in (built / "firmware").rglob("*.*")} == before
+    assert len(list((built / "fpgaprune" / "csim").iterdir())) == 1
 
 
 def test_weights_without_text_files_come_from_the_headers(project: Path) -> None:
@@ -121,7 +132,7 @@ def test_weights_without_text_files_come_from_the_headers(project: Path) -> None
 )
 def test_misbehaving_generated_code_is_an_error_and_not_the_end(project: Path, code: str, sentence: str) -> None:
     _edit(project, "    // second", f"    {code}")
-    simulation = build_simulation(project, run_timeout_seconds=2.0)
+    simulation = build_fast_simulation(project, run_timeout_seconds=2.0)
     with pytest.raises(ToolError, match=sentence):
         simulation.run(example(2)[0])
 
@@ -133,7 +144,7 @@ def test_layers_larger_than_the_usual_stack_run(project: Path) -> None:
         "    volatile char big[64 << 20]; for (long i = 0; i < (64 << 20); i += 4096) big[i] = 1;",
     )
     inputs, expected = example(2)
-    np.testing.assert_array_equal(build_simulation(project).run(inputs)[0], expected.outputs[0])
+    np.testing.assert_array_equal(build_fast_simulation(project).run(inputs)[0], expected.outputs[0])
 
 
 @pytest.mark.parametrize("build", [build_simulation, build_fast_simulation])
@@ -173,7 +184,7 @@ def test_truncated_files_are_refused(project: Path) -> None:
         for length in range(0, len(text) - 40, 97):
             path.write_text(text[:length])
             with pytest.raises(FpgapruneError):
-                build_simulation(project)
+                build_fast_simulation(project)
         path.write_text(text)
 
 

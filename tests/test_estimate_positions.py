@@ -156,18 +156,24 @@ def as_matrix(layer: LayerSpec) -> Codes:
         for output, some in enumerate(places):
             matrix[some, output] = 1
         return matrix
-    if layer.kind is LayerKind.PADDING:
-        assert layer.geometry is not None
-        moved = np.pad(inputs + 1, [*layer.geometry.padding, (0, 0)]) - 1
-    elif layer.kind is LayerKind.UPSAMPLING:
-        moved = inputs
-        for axis in range(inputs.ndim - 1):
-            moved = np.repeat(moved, 2, axis)
-    else:
-        moved = inputs.T if inputs.ndim == 2 else inputs.transpose(1, 0, 2)
+    moved = moved_places(layer, inputs)
     matrix = np.zeros((inputs.size + 1, moved.size), dtype=np.int64)
     matrix[moved.ravel(), np.arange(moved.size)] = 1
     return matrix[:-1]
+
+
+def moved_places(layer: LayerSpec, places: Codes) -> Codes:
+    """Which input each output is; -1 for zeros."""
+    if layer.kind is LayerKind.PADDING:
+        assert layer.geometry is not None
+        return np.pad(places + 1, [*layer.geometry.padding, (0, 0)]) - 1
+    if layer.kind is LayerKind.UPSAMPLING:
+        for axis in range(places.ndim - 1):
+            places = np.repeat(places, 2, axis)
+        return places
+    if layer.operation == "cropping":
+        return places[1:]
+    return places.T if places.ndim == 2 else places.transpose(1, 0, 2)
 
 
 @st.composite
@@ -223,6 +229,11 @@ def _moving(kind: LayerKind, reads: str, before: Shape, draw: st.DrawFn) -> Laye
     if kind is LayerKind.UPSAMPLING:
         after = (*(2 * size for size in before[:-1]), before[-1])
         return LayerSpec("m", kind, (reads,), before, after, WIDE, WIDE, operation="nearest")
+    if draw(st.booleans()) and before[0] > 1:
+        sides = ((1, 0), *((0, 0) for _ in before[1:-1]))
+        border = Geometry((1,) * len(sides), (1,) * len(sides), sides)
+        after = (before[0] - 1, *before[1:])
+        return LayerSpec("m", kind, (reads,), before, after, WIDE, WIDE, operation="cropping", geometry=border)
     after, axes = ((before[1], before[0]), "1,0") if len(before) == 2 else ((before[1], before[0], before[2]), "1,0,2")
     facts: dict[str, Any] = {"operation": "transpose", "attributes": {"permutation": axes}}
     return LayerSpec("m", kind, (reads,), before, after, WIDE, WIDE, **facts)

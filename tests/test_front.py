@@ -18,9 +18,9 @@ from fpgaprune.synth.open.front import front_end
 from fpgaprune.synth.open.front.instructions import compile_function
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Number, Value
-from fpgaprune.synth.open.front.memory import Pointer
 from fpgaprune.synth.open.front.module import Module
 from fpgaprune.synth.open.front.values import Builder
+from fpgaprune.synth.open.front.words import Pointer
 from fpgaprune.synth.open.netlist import Netlist, Op, Port, multipliers
 from fpgaprune.templates import template_folder
 from tests import csim_project

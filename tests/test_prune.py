@@ -12,11 +12,13 @@ from contracts.pruning import dense_model, ring_data
 from fpgaprune.cli import main
 from fpgaprune.compress import IterativeL1, Polynomial
 from fpgaprune.compress.constants import Budget, CsdRounding
+from fpgaprune.compress.copying import predict
 from fpgaprune.compress.sensitivity import measure_importance
 from fpgaprune.config.settings import parse_settings
 from fpgaprune.csd import csd_digits
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import estimate_design, rules_for
+from fpgaprune.flow.budget_training import train_to_budget
 from fpgaprune.flow.compression import Epoch, estimate_model
 from fpgaprune.flow.constants import change_constants
 from fpgaprune.flow.dataset import likely_loss, read_dataset
@@ -151,6 +153,33 @@ def test_convolutions_keep_what_was_chosen_and_what_is_no_kernel_is_named() -> N
         assert csd_digits(changed.design[name].parameters["weight"].codes).max() == 1
     assert changed.record["not_changeable"]
     assert all(name.startswith("sep") for name in changed.record["not_changeable"])
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_a_budget_takes_in_the_normalizations_behind_layers(epochs: int) -> None:
+    fw = load_frameworks()
+    la, data = fw.keras.layers, ring_data()
+    fw.keras.utils.set_random_seed(0)
+    x = inputs = la.Input((8,))
+    x = la.Dense(6, use_bias=False, name="first")(x)
+    x = la.BatchNormalization(name="norm", moving_variance_initializer="random_uniform", epsilon=0.3)(x)
+    model = fw.keras.Model(inputs, la.Dense(2, name="last")(la.ReLU()(x)))
+    samples = InputSet((data.x,), "ring", real=True)
+    before = predict(model, data.x)[0]
+    assert estimate_model(model, GenerateSettings(), samples).dsp.high > 20
+    config = Budget(max_dsp=0)
+    if epochs:
+        logits = fw.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        found = train_to_budget(model, config, samples, data, loss=logits, epochs=epochs)
+    else:
+        found = change_constants(model, config, samples)
+        assert np.abs(predict(found.model, data.x)[0] - before).max() < 0.1 * np.abs(before).max()
+    assert (found.after.dsp.high, found.record["folded"]) == (0, ["norm"])
+    assert np.array_equal(predict(model, data.x)[0], before)
+    assert not any(type(layer).__name__ == "BatchNormalization" for layer in found.model.layers)
+    with pytest.raises(ConfigError, match="first"):
+        change_constants(model, Budget(max_dsp=0, exclude=("first",)), samples)
 
 
 @pytest.mark.keras

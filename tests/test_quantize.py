@@ -15,6 +15,7 @@ from fpgaprune.compress.constants import Budget
 from fpgaprune.compress.copying import predict
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.quantization import LayerTypes, PostTraining, fine_tune, quantize
+from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.quantization.forms import best_type
 from fpgaprune.config.settings import parse_layer_settings
 from fpgaprune.errors import ConfigError, ModelError
@@ -221,6 +222,22 @@ def test_every_form_of_weights_is_bit_exact_in_the_project(form: str, per_channe
             assert np.all(codes != 0)
         if form == "po2":
             assert np.array_equal(np.log2(np.abs(codes)), np.round(np.log2(np.abs(codes))))
+
+
+@pytest.mark.keras
+def test_a_result_that_is_an_output_keeps_its_normalization_apart() -> None:
+    fw = load_frameworks()
+    la, data = fw.keras.layers, ring_data()
+    fw.keras.utils.set_random_seed(0)
+    x = inputs = la.Input((8,))
+    first = la.Dense(3, name="first")(x)
+    norm = la.BatchNormalization(name="norm", moving_mean_initializer="ones", gamma_initializer="random_uniform")
+    model = fw.keras.Model(inputs, [first, norm(first)])
+    found = quantize(model, PostTraining(16), (data.x,))
+    assert found.record["folded"] == []
+    for wanted, now in zip(predict(model, data.x), predict(found.model, data.x), strict=True):
+        assert np.abs(wanted - now).max() < 0.01
+    assert with_folded(model) == (model, ())
 
 
 @pytest.mark.keras

@@ -1,104 +1,15 @@
 """Reading a generated project back from its text: small projects written here, no framework."""
 
-import os
-import re
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fpgaprune.design import Design, Encoding, LayerKind, Strategy
-from fpgaprune.errors import ProjectError
+from fpgaprune.design import Encoding, LayerKind, Strategy
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.read.project import disagreeing_text_files, read_project
-
-WEIGHTS = [0.5, -0.25, 0.0, 1.75, 0.0, -1.0]  # (3 inputs, 2 outputs)
-DEFINES = """
-#define N_IN 3
-typedef ap_fixed<16,6> input_t;
-typedef ap_fixed<8,3> weight2_t;
-typedef ap_fixed<8,3> bias2_t;
-typedef ap_fixed<20,10> accum_t_2;
-typedef ap_ufixed<12,4,AP_RND,AP_SAT,0> result_t;
-"""
-PARAMETERS = """
-// d
-struct config2 : nnet::dense_config {
-    static const unsigned n_in = N_IN;
-    static const unsigned n_out = 2;
-    static const unsigned strategy = nnet::STRATEGY;
-    static const unsigned reuse_factor = 4;
-    static const unsigned n_zeros = 2;
-    static const unsigned multiplier_limit = DIV_ROUNDUP(n_in * n_out, reuse_factor) - n_zeros / reuse_factor;
-    typedef accum_t_2 accum_t;
-    typedef bias2_t bias_t;
-    typedef weight2_t weight_t;
-    template<class x_T, class y_T>
-    using product = nnet::product::mult<x_T, y_T>;
-};
-"""
-TOP = """
-#include "parameters.h"
-void net(
-    input_t x[N_IN],
-    result_t layer2_out[2]
-) {
-    #pragma HLS PIPELINE
-#ifndef __SYNTHESIS__
-    nnet::load_weights_from_txt<weight2_t, 6>(w2, "w2.txt");
-#endif
-    // nnet::relu<input_t, result_t, config9>(x, layer2_out);
-    nnet::dense<input_t, result_t, config2>(x, layer2_out, w2, b2); // d
-}
-"""
-TCL = """
-set project_name "net"
-set backend "vitis"
-set part "xc7z020clg400-1"
-set clock_period 3.5
-"""
-BUILD = """
-set_part $part
-create_clock -period $clock_period -name default
-config_compile  -name_max_length 80
-#config_op mul -impl fabric
-    config_schedule -enable_dsp_full_reg=false
-"""
-
-
-def header(name: str, kind: str, values: list[float] | str, count: int | None = None) -> str:
-    text = values if isinstance(values, str) else ", ".join(map(str, values))
-    size = len(values) if count is None else count
-    return (
-        f"//Numpy array shape\n#ifndef {name.upper()}_H_\n#define {name.upper()}_H_\n#ifndef __SYNTHESIS__\n"
-        f"{kind} {name}[{size}];\n#else\n{kind} {name}[{size}] = {{{text}}};\n\n#endif\n#endif\n"
-    )
-
-
-def write(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
-
-
-def files(strategy: str = "latency", **changed: str) -> dict[str, str]:
-    found = {
-        "defines": ("firmware/defines.h", DEFINES),
-        "parameters": ("firmware/parameters.h", PARAMETERS.replace("STRATEGY", strategy)),
-        "top": ("firmware/net.cpp", TOP),
-        "weights": ("firmware/weights/w2.h", header("w2", "weight2_t", WEIGHTS)),
-        "bias": ("firmware/weights/b2.h", header("b2", "bias2_t", [0.5, -0.03])),
-        "tcl": ("project.tcl", TCL),
-        "build": ("build_prj.tcl", BUILD),
-    }
-    return {path: changed.get(name, text) for name, (path, text) in found.items()}
-
-
-def read(root: Path, strategy: str = "latency", **changed: str) -> Design:
-    return read_project(write(root, files(strategy, **changed)))
+from tests.written_project import DEFINES, PARAMETERS, TCL, TOP, WEIGHTS, files, header, read, write
 
 
 def test_a_dense_project(tmp_path: Path) -> None:
@@ -206,12 +117,6 @@ def test_the_large_convolutions_of_old_versions_take_one_position_after_another(
     assert (design["d"].kind, design["d"].parallelization_factor) == (LayerKind.CONV1D, at_once)
 
 
-def test_arrays_of_streams_are_refused_in_words(tmp_path: Path) -> None:
-    top = TOP.replace("input_t x[N_IN]", "hls::stream<input_t> x[N_IN]")
-    with pytest.raises(ProjectError, match="'x' of net is an array of streams: hls4ml writes none"):
-        read(tmp_path, top=top)
-
-
 def test_an_unknown_function_is_carried_under_its_name(tmp_path: Path) -> None:
     top = TOP.replace("nnet::dense<input_t, result_t, config2>", "nnet::fancy_new<input_t, result_t>")
     layer = read(tmp_path, top=top)["d"]
@@ -225,79 +130,6 @@ def test_the_top_function_may_have_any_name_and_a_wrapper(tmp_path: Path) -> Non
     wrapper = "void net_axi(axi_t in[3], axi_t out[2]) { for (;;) { ctype = input_t::value_type(in[0]); } net(a, b); }"
     written["firmware/net_axi.cpp"] = wrapper
     assert read_project(write(tmp_path, written)).name == "net"
-
-
-BROKEN = [
-    ("parameters", PARAMETERS.replace("STRATEGY", "latency")[:300], "truncated|closed"),
-    ("parameters", "", r"config.*does not define"),
-    ("parameters", PARAMETERS.replace("n_out = 2", "n_out = OTHER").replace("STRATEGY", "latency"), "'OTHER'"),
-    ("parameters", PARAMETERS.replace("n_in = N_IN", "n_in = n_in").replace("STRATEGY", "latency"), "refers to itself"),
-    ("parameters", PARAMETERS.replace("n_out = 2", "n_out = 4").replace("STRATEGY", "latency"), "6 values where 12"),
-    ("parameters", PARAMETERS.replace("n_out = 2;", "").replace("STRATEGY", "latency"), "n_out"),
-    ("parameters", PARAMETERS.replace("= 4", "= 0").replace("STRATEGY", "latency"), "divides by zero"),
-    ("parameters", PARAMETERS.replace("= 4", "= " + "(" * 500).replace("STRATEGY", "latency"), "expression"),
-    ("defines", DEFINES.replace("ap_fixed<8,3> weight2_t", "ap_fixed<8,3"), "weight2_t"),
-    ("defines", DEFINES.replace("ap_fixed<8,3> weight2_t", "ac_fixed<8,3,true> weight2_t"), "not one of AMD's"),
-    ("defines", DEFINES.replace("ap_fixed<8,3> weight2_t", "float weight2_t"), "floating point"),
-    ("top", TOP[: TOP.index("nnet::dense") + 20], "truncated|closed"),
-    ("top", "int main() { return 0; }", "no source file"),
-    ("top", TOP.replace("(x, layer2_out", "(unwritten, layer2_out"), "calls layers|writes an output"),
-    ("top", TOP.replace("layer2_out[2]", "layer2_out[0]"), "impossible size"),
-    ("weights", header("w2", "weight2_t", WEIGHTS[:-1], 6), "5 values where 6"),
-    ("weights", header("w2", "weight2_t", "0.5, nan, 0, 0, 0, 0", 6), "NaN or infinity"),
-    ("weights", header("w2", "weight2_t", "0.5, inf, 0, 0, 0, 0", 6), "NaN or infinity"),
-    ("weights", header("w2", "weight2_t", "0.5, system(1), 0, 0, 0, 0", 6), "where numbers are expected"),
-    ("weights", header("w2", "weight2_t", "0.5, 1e999, 0, 0, 0, 0", 6), "too large"),
-    ("weights", header("w2", "weight2_t", "0.5, --1, 0, 0, 0, 0", 6), "not a number"),
-    ("weights", header("w2", "weight2_t", "{1, 2}, {1, 2}, {1}, {2, 1, 1}", 6), "values where|know"),
-    ("weights", header("w2", "weight2_t", WEIGHTS)[:-60], "truncated|without its values"),
-    ("weights", "", "without its values|w2"),
-    ("tcl", TCL.replace("vitis", "quartus"), "backend quartus"),
-]
-
-
-@pytest.mark.parametrize(("part", "text", "message"), BROKEN)
-def test_broken_projects_are_refused_in_words(tmp_path: Path, part: str, text: str, message: str) -> None:
-    with pytest.raises(ProjectError, match=message):
-        read(tmp_path, **{part: text})
-
-
-@pytest.mark.parametrize(
-    "missing", ["firmware/parameters.h", "firmware/defines.h", "firmware/net.cpp", "firmware/weights/w2.h", "firmware"]
-)
-def test_missing_files_are_named(tmp_path: Path, missing: str) -> None:
-    written = {name: text for name, text in files().items() if not name.startswith(missing)}
-    with pytest.raises(ProjectError) as caught:
-        read_project(write(tmp_path / "project", {"README": "", **written}))
-    assert str(tmp_path) in str(caught.value)
-
-
-def test_a_file_is_no_project(tmp_path: Path) -> None:
-    (tmp_path / "model.h5").write_bytes(b"\x89HDF")
-    for path in (tmp_path / "model.h5", tmp_path / "nowhere", tmp_path):
-        with pytest.raises(ProjectError, match="firmware"):
-            read_project(path)
-
-
-def test_binary_garbage_is_refused(tmp_path: Path) -> None:
-    write(tmp_path, files())
-    (tmp_path / "firmware/parameters.h").write_bytes(os.urandom(100) + b"\0")
-    with pytest.raises(ProjectError, match="not text"):
-        read_project(tmp_path)
-
-
-def test_links_out_of_the_project_are_refused(tmp_path: Path) -> None:
-    outside = tmp_path / "outside.h"
-    outside.write_text(header("w2", "weight2_t", WEIGHTS))
-    project = write(tmp_path / "project", files())
-    (project / "firmware/weights/w2.h").unlink()
-    (project / "firmware/weights/w2.h").symlink_to(outside)
-    with pytest.raises(ProjectError):
-        read_project(project)
-    (project / "firmware/parameters.h").unlink()
-    (project / "firmware/parameters.h").symlink_to(outside)
-    with pytest.raises(ProjectError, match="leads out"):
-        read_project(project)
 
 
 def test_the_settings_are_data(tmp_path: Path) -> None:
@@ -315,39 +147,11 @@ ClockPeriod: 5
     assert not mark.exists()
 
 
-@pytest.mark.parametrize("text", ["a: [", "\t- x", "{{{{"])
-def test_settings_that_are_no_yaml(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ProjectError, match=r"hls4ml_config\.yml is not YAML"):
-        read_project(write(tmp_path, {**files(), "hls4ml_config.yml": text}))
-
-
 @pytest.mark.parametrize("backend", ["VivadoAccelerator", "VitisAccelerator"])
 def test_accelerators_are_read_as_the_networks_inside(tmp_path: Path, backend: str) -> None:
     written = {**files(tcl=""), "hls4ml_config.yml": f"Backend: {backend}"}
     design = read_project(write(tmp_path, written))
     assert (design.target.backend, design["d"].kind) == (backend, LayerKind.DENSE)
-
-
-@pytest.mark.parametrize("backend", ["Quartus", "oneAPI", "Catapult", "Libero"])
-def test_other_backends_are_refused(tmp_path: Path, backend: str) -> None:
-    written = {**files(tcl=""), "hls4ml_config.yml": f"Backend: {backend}"}
-    with pytest.raises(ProjectError, match=f"backend {backend}; fpgaprune reads those of Vivado, Vitis"):
-        read_project(write(tmp_path, written))
-
-
-def test_a_folder_beside_the_project_is_refused_with_the_one_to_name(tmp_path: Path) -> None:
-    project = write(tmp_path / "work" / "net", files())
-    for wrong in (project / "firmware", project.parent, tmp_path):
-        with pytest.raises(ProjectError, match=f"{re.escape(str(project))} has one: name that"):
-            read_project(wrong)
-
-
-def test_weights_that_have_no_file_are_named(tmp_path: Path) -> None:
-    project = write(tmp_path, files())
-    for name in ("w2", "b2"):
-        (project / f"firmware/weights/{name}.h").unlink()
-    with pytest.raises(ProjectError, match=r"w2, b2.*has a file NAME.h or NAME.txt in firmware/weights"):
-        read_project(project)
 
 
 EINSUM = """

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fpgaprune.csd import csd_digits
-from fpgaprune.csim import build_simulation, build_simulation_with
-from fpgaprune.design import Design, Strategy
+from fpgaprune.csim import build_simulation_with
+from fpgaprune.design import Strategy
 from fpgaprune.design.differences import differences
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.estimate.kernels import kernel_needs, plan_kernel
@@ -21,42 +21,8 @@ from fpgaprune.generate.settings import GenerateSettings, LayerSettings, SparseK
 from fpgaprune.read.project import read_project
 from fpgaprune.render.design import design_sheet
 from tests.generate_models import loaded
-
-
-def model(sparsity: float) -> Any:
-    """Three dense layers: one of the asked sparsity, one with one weight, one with equal weights."""
-    frameworks = load_frameworks()
-    q = frameworks.qkeras
-    frameworks.keras.backend.clear_session()
-    eight = "quantized_bits(8,0,alpha=1)"
-    made = frameworks.keras.Sequential([
-        frameworks.keras.layers.Input((10,), name="x"),
-        q.QActivation("quantized_bits(9,3,alpha=1)", name="taken"),
-        q.QDense(8, kernel_quantizer=eight, bias_quantizer=eight, name="sparse"),
-        q.QActivation("quantized_relu(8,3)", name="relu"),
-        q.QDense(4, kernel_quantizer=eight, bias_quantizer=eight, name="single"),
-        q.QActivation("quantized_bits(8,3,alpha=1)", name="between"),
-        q.QDense(3, kernel_quantizer=eight, bias_quantizer=eight, name="equal"),
-    ])  # fmt: skip
-    rng = np.random.default_rng(3)
-    first = rng.uniform(-1, 1, (10, 8)) * (rng.random((10, 8)) >= sparsity)
-    single = np.zeros((8, 4))
-    single[5, 2] = 43 / 128
-    values = [first, rng.uniform(-1, 1, 8), single, rng.uniform(-1, 1, 4), np.full((4, 3), -53 / 128), np.zeros(3)]
-    made.set_weights(values)
-    return made
-
-
-def generated(
-    folder: Path,
-    keras_model: Any,
-    kernels: SparseKernels,
-    backend: str,
-    reuse_factor: int,
-    io_type: str = "io_parallel",
-) -> Design:
-    settings = GenerateSettings(backend=backend, io_type=io_type, reuse_factor=reuse_factor, sparse_kernels=kernels)
-    return generate_loaded(loaded(keras_model), folder, settings, run_verify=False).design
+from tests.kernel_cases import outputs_of_both
+from tests.kernel_networks import dense_model, generated
 
 
 @pytest.mark.keras
@@ -66,12 +32,11 @@ def generated(
     [("Vitis", 1, 0.5), ("Vitis", 4, 0.75), ("Vivado", 3, 0.0), ("Vivado", 16, 1.0)],
 )
 def test_a_dense_network_is_exact_and_counted(tmp_path: Path, backend: str, reuse_factor: int, sparsity: float) -> None:
-    keras_model = model(sparsity)
+    keras_model = dense_model(sparsity)
     design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, backend, reuse_factor)
     generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, reuse_factor)
     inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
-    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
-    np.testing.assert_array_equal(*outputs)
+    np.testing.assert_array_equal(*outputs_of_both(tmp_path, inputs))
 
     written = read_project(tmp_path / "ours")
     assert differences(design, written) == ()
@@ -90,7 +55,7 @@ def test_a_dense_network_is_exact_and_counted(tmp_path: Path, backend: str, reus
 @pytest.mark.slow
 def test_a_planted_product_fails_the_audit(tmp_path: Path) -> None:
     folder = tmp_path / "project"
-    generated(folder, model(0.9), SparseKernels.ALWAYS, "Vitis", 1)
+    generated(folder, dense_model(0.9), SparseKernels.ALWAYS, "Vitis", 1)
     assert audit(folder).agrees
     (header,) = [path for path in (folder / "firmware/kernels").iterdir() if "Layer single" in path.read_text()]
     text = header.read_text()
@@ -132,8 +97,8 @@ def test_weights_that_are_zero_in_lanes_come_from_tables(tmp_path: Path, backend
     design = generated(tmp_path / "ours", keras_model, SparseKernels.AUTO, backend, 4, io_type)
     generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, 4, io_type)
     inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 18))]
-    outputs = [build_simulation_with(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
-    np.testing.assert_array_equal(*outputs)
+    quick = [build_simulation_with(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
+    np.testing.assert_array_equal(*quick)
     written = read_project(tmp_path / "ours")
     assert differences(design, written) == ()
     assert audit(tmp_path / "ours").agrees
@@ -194,8 +159,7 @@ def test_convolutions_are_exact_and_counted(tmp_path: Path, backend: str, reuse_
     design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, backend, reuse_factor, io_type)
     generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, backend, reuse_factor, io_type)
     inputs = [np.random.default_rng(4).uniform(-4, 4, (100, 32))]
-    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
-    np.testing.assert_array_equal(*outputs)
+    np.testing.assert_array_equal(*outputs_of_both(tmp_path, inputs))
     written = read_project(tmp_path / "ours")
     assert differences(design, written) == ()
     assert audit(tmp_path / "ours").agrees
@@ -206,19 +170,18 @@ def test_convolutions_are_exact_and_counted(tmp_path: Path, backend: str, reuse_
 @pytest.mark.keras
 @pytest.mark.slow
 def test_dense_layers_between_streams_are_exact(tmp_path: Path) -> None:
-    keras_model = model(0.75)
+    keras_model = dense_model(0.75)
     design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, "Vitis", 4, "io_stream")
     generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, "Vitis", 4, "io_stream")
     inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
-    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
-    np.testing.assert_array_equal(*outputs)
+    np.testing.assert_array_equal(*outputs_of_both(tmp_path, inputs))
     assert differences(design, read_project(tmp_path / "ours")) == ()
 
 
 @pytest.mark.keras
 @pytest.mark.slow
 def test_layers_asked_for_as_resource_are_replaced_where_that_is_cheaper(tmp_path: Path) -> None:
-    keras_model = model(0.75)
+    keras_model = dense_model(0.75)
     five = {"sparse": LayerSettings(reuse_factor=5)}
     settings = GenerateSettings(strategy=Strategy.RESOURCE, reuse_factor=4, layers=five)
     made = generate_loaded(loaded(keras_model), tmp_path / "plain", settings, run_verify=False)
@@ -234,96 +197,8 @@ def test_layers_asked_for_as_resource_are_replaced_where_that_is_cheaper(tmp_pat
     assert ours.design["equal"].strategy is Strategy.RESOURCE  # at reuse factor 1 synthesis folds the constants
     assert any("where hls4ml's needs 16 with strategy resource, which it replaces" in note for note in ours.notes)
     inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
-    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
-    np.testing.assert_array_equal(*outputs)
+    np.testing.assert_array_equal(*outputs_of_both(tmp_path, inputs))
     assert differences(ours.design, read_project(tmp_path / "ours")) == ()
-
-
-@pytest.mark.keras
-@pytest.mark.slow
-@pytest.mark.parametrize("reuse_factor", [1, 4])
-def test_neurons_that_nothing_reads_are_left_out(tmp_path: Path, reuse_factor: int) -> None:
-    """Only output 5 of the first layer meets a weight that is not zero."""
-    keras_model = model(0.0)
-    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, "Vitis", reuse_factor)
-    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, "Vitis", reuse_factor)
-    weight = design["sparse"].weight
-    assert weight is not None
-    read = np.zeros_like(weight.codes)
-    read[:, 5] = weight.codes[:, 5]
-    plan = plan_kernel(read, reuse_factor)
-    assert design["sparse"].attributes["kernel_products"] == plan.multiplied
-    assert design["sparse"].attributes["kernel_multipliers"] == plan.multipliers
-    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 10))]
-    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
-    np.testing.assert_array_equal(*outputs)
-    assert audit(tmp_path / "ours").agrees
-
-
-def constant_model() -> Any:
-    """Two filters and two neurons without weights, a filter and a neuron that nothing reads, two filters a channel."""
-    frameworks = load_frameworks()
-    q, layers = frameworks.qkeras, frameworks.keras.layers
-    frameworks.keras.backend.clear_session()
-    eight = "quantized_bits(8,0,alpha=1)"
-    both = {"kernel_quantizer": eight, "bias_quantizer": eight}
-    made = frameworks.keras.Sequential([
-        layers.Input((5, 5, 2), name="x"),
-        q.QActivation("quantized_bits(9,3,alpha=1)", name="taken"),
-        q.QConv2D(6, 2, **both, name="filters"),
-        q.QActivation("quantized_relu(8,3)", name="r1"),
-        q.QConv2D(3, 2, **both, name="after"),
-        q.QActivation("quantized_relu(8,3)", name="r2"),
-        layers.Flatten(name="line"),
-        q.QDense(6, **both, name="neurons"),
-        q.QActivation("quantized_relu(8,3)", name="r3"),
-        q.QDense(3, **both, name="last"),
-    ])  # fmt: skip
-    rng = np.random.default_rng(6)
-    for layer in made.layers:
-        if layer.weights:
-            layer.set_weights([rng.uniform(-1, 1, weight.shape) for weight in layer.weights])
-    for name, follower in (("filters", "after"), ("neurons", "last")):
-        kernel, bias = made.get_layer(name).get_weights()
-        kernel[..., :2] = 0
-        bias[:2] = (0.75, -0.5)  # one stays above zero behind the ReLU, one becomes zero
-        made.get_layer(name).set_weights([kernel, bias])
-        kernel, bias = made.get_layer(follower).get_weights()
-        kernel[..., 3, :] = 0
-        made.get_layer(follower).set_weights([kernel, bias])
-    return made
-
-
-@pytest.mark.keras
-@pytest.mark.slow
-@pytest.mark.parametrize(("io_type", "reuse_factor"), [("io_parallel", 4), ("io_stream", 3)])
-def test_what_never_changes_and_what_nothing_reads_costs_nothing(
-    tmp_path: Path, io_type: str, reuse_factor: int
-) -> None:
-    keras_model = constant_model()
-    design = generated(tmp_path / "ours", keras_model, SparseKernels.ALWAYS, "Vitis", reuse_factor, io_type)
-    generated(tmp_path / "plain", keras_model, SparseKernels.NEVER, "Vitis", reuse_factor, io_type)
-    inputs = [np.random.default_rng(4).uniform(-4, 4, (200, 50))]
-    outputs = [build_simulation(tmp_path / name).run(inputs)[0] for name in ("ours", "plain")]
-    np.testing.assert_array_equal(*outputs)
-    assert audit(tmp_path / "ours").agrees
-    for name, inputs_left, outputs_left in (
-        ("filters", range(8), (2, 4, 5)),
-        ("after", [place for place in range(24) if place % 6 not in {0, 1, 3}], range(3)),
-        ("last", (2, 4, 5), range(3)),
-    ):
-        weight = design[name].weight
-        assert weight is not None
-        left = weight.codes.reshape(-1, weight.codes.shape[-1])[np.ix_(list(inputs_left), list(outputs_left))]
-        expected = plan_kernel(left, reuse_factor)
-        assert design[name].attributes["kernel_products"] == expected.multiplied
-        assert design[name].attributes["kernel_multipliers"] == expected.multipliers
-    header = next(path for path in (tmp_path / "ours/firmware/kernels").iterdir() if "Layer last" in path.read_text())
-    text = header.read_text()
-    assert "still<data_T>(0, 24)" in text  # 0.75 in steps of 1/32
-    assert "x[1]" not in text
-    header.write_text(text.replace("still<data_T>(0, 24)", "still<data_T>(0, 25)"))
-    assert any("always 25" in one.right for one in audit(tmp_path / "ours").differences)
 
 
 @pytest.mark.keras

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fpgaprune.cli import main
 from fpgaprune.sweep.run import open_sweep, run_sweep
 from fpgaprune.sweep.workers import Workers
 from tests.sweep_process import Nobody
@@ -20,16 +21,20 @@ pytestmark = [pytest.mark.keras, pytest.mark.slow]
 parquet = pytest.importorskip("pyarrow.parquet")
 
 
-def _command(*words: object) -> list[str]:
-    return [sys.executable, "-c", "from fpgaprune.cli import main; main()", *map(str, words)]
+def _ended(*words: object) -> int:
+    """The exit code of the command with those words, in this process."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    return int(ended.value.code or 0)
 
 
-def test_a_sweep_by_workers_then_the_files_and_a_point_exported(tmp_path: Path) -> None:
+def test_a_sweep_by_workers_then_the_files_and_a_point_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study, output = write_study(tmp_path / "study"), tmp_path / "out"
     words = ("sweep", study, "-o", output, "--jobs", 2, "--max-dsp", 100, "--format", "json")
-    done = subprocess.run(_command(*words), check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    assert _ended(*words) == 0
+    found = json.loads(capsys.readouterr().out)
     assert (found["complete"], found["failed"], found["total"]) == (6, 0, 6)
     with (output / "points.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
@@ -40,12 +45,10 @@ def test_a_sweep_by_workers_then_the_files_and_a_point_exported(tmp_path: Path) 
     assert (output / "pareto.png").read_bytes().startswith(b"\x89PNG")
     best = found["front"][-1]
     words = ("export", best, "--study", study, "--sweep", output, "-o", tmp_path / "best")
-    exported = subprocess.run(_command(*words), check=False, capture_output=True, text=True)
-    assert exported.returncode == 0, exported.stdout + exported.stderr
-    assert "C simulation agrees with the model" in exported.stdout
+    assert _ended(*words) == 0
+    assert "C simulation agrees with the model" in capsys.readouterr().out
     assert (tmp_path / "best" / "project" / "firmware" / "parameters.h").is_file()
-    unknown = subprocess.run(_command("export", "bits7", *words[2:]), check=False, capture_output=True, text=True)
-    assert unknown.returncode == 2
+    assert _ended("export", "bits7", *words[2:]) == 2
 
 
 def test_a_worker_that_dies_costs_its_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,11 +76,11 @@ def test_a_worker_that_dies_costs_its_point(tmp_path: Path, monkeypatch: pytest.
 def test_ctrl_c_leaves_a_study_to_go_on_with_and_says_how(tmp_path: Path) -> None:
     study, output = write_study(tmp_path / "study"), tmp_path / "out"
     words = ("sweep", study, "-o", output)
-    slow = {**os.environ, "SWEEP_TEST_SECONDS": "2"}
+    slow = {**os.environ, "SWEEP_TEST_AFTER": "2", "SWEEP_TEST_SECONDS": "600"}
     # A shell that runs the tests in the background hands down an ignored SIGINT.
     heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    command = _command(*words)
-    command[2] = heeding + command[2]
+    code = heeding + "from fpgaprune.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, words)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=slow)
     assert process.stderr is not None
     for line in process.stderr:
@@ -89,6 +92,6 @@ def test_ctrl_c_leaves_a_study_to_go_on_with_and_says_how(tmp_path: Path) -> Non
     assert process.wait(timeout=60) == 130
     assert f"fpgaprune sweep {study} -o {output}" in said
     assert len((output / "points.csv").read_text().splitlines()) == 3
-    done = subprocess.run(_command(*words, "--format", "json"), check=False, capture_output=True, text=True)
+    done = subprocess.run([*command, "--format", "json"], check=False, capture_output=True, text=True)
     assert json.loads(done.stdout)["complete"] == 6
     assert "2 of 6 points" in done.stderr  # where it went on from

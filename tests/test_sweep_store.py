@@ -1,7 +1,6 @@
 """The store of a sweep: nothing lost, nothing doubled, whatever is killed; and it stays quick with many points."""
 
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from fpgaprune.render import sweep_sheet
 from fpgaprune.sweep.run import Opened, find_point, read_sweep, run_sweep
 from fpgaprune.sweep.store import open_store, record_of
 from fpgaprune.sweep.tables import write_points
-from tests.sweep_process import Nobody, Noted, made_up, opened
+from tests.sweep_process import Nobody, Noted, made_up, opened, start
 from tests.sweep_study import write_study
 
 ROOT = Path(__file__).parents[1]
@@ -31,11 +30,6 @@ def _url(tmp_path: Path) -> str:
 
 def _opened(tmp_path: Path, **grid: str) -> Opened:
     return opened(write_study(tmp_path / "study", **grid), _url(tmp_path))
-
-
-def _start(tmp_path: Path, log: str = "log.txt") -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.sweep_process", tmp_path / "study", _url(tmp_path), tmp_path / log]
-    return subprocess.Popen([str(word) for word in command], cwd=ROOT)
 
 
 def _notes(path: Path, what: str) -> Counter[str]:
@@ -157,13 +151,13 @@ def test_twenty_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     moments = random.Random(0)
     for _ in range(20):
         before = sum(_notes(log, "began").values())
-        process = _start(tmp_path)
+        process = start(tmp_path / "study", _url(tmp_path), log)
         deadline = time.monotonic() + 60
-        while sum(_notes(log, "began").values()) == before and process.poll() is None and time.monotonic() < deadline:
+        while sum(_notes(log, "began").values()) == before and process.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(moments.uniform(0.0, 0.4))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
+        process.join()
         kept = {point.digest for point in read_sweep(sweep).runs if point.is_complete}
         assert set(_notes(log, "finished")) <= kept
     result = run_sweep(sweep, Nobody(), computation=Noted(log))
@@ -211,9 +205,12 @@ def test_a_full_disk_stops_the_sweep_and_costs_no_finished_point(tmp_path: Path)
 @pytest.mark.slow
 def test_two_sweeps_on_one_study_share_its_points(tmp_path: Path) -> None:
     sweep = _opened(tmp_path, bits=str(list(range(2, 22))), sparsity="[0.0, 0.2, 0.4, 0.6, 0.8]")
-    processes = [_start(tmp_path, f"log{number}.txt") for number in range(2)]
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    begun = [_notes(tmp_path / f"log{number}.txt", "began") for number in range(2)]
+    logs = [tmp_path / f"log{number}.txt" for number in range(2)]
+    processes = [start(tmp_path / "study", _url(tmp_path), log) for log in logs]
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    begun = [_notes(log, "began") for log in logs]
     assert begun[0] + begun[1] == {point.digest: 1 for point in sweep.points}
     assert _trials(tmp_path) == {point.digest: 1 for point in sweep.points}
     assert len(read_sweep(sweep).complete) == 100

@@ -138,6 +138,22 @@ def test_streams_are_one_positions_hardware_shared_or_not(tmp_path: Path) -> Non
 
 @pytest.mark.keras
 @pytest.mark.slow
+def test_a_window_as_large_as_what_a_stream_brings_is_synthesized_whole(tmp_path: Path) -> None:
+    def whole(keras: Any, _: Any) -> Any:
+        x = start = keras.Input((3, 2), name="x")
+        return keras.Model(start, keras.layers.Conv1D(2, 3, name="conv")(x))
+
+    project, settings = tmp_path / "p", GenerateSettings(io_type="io_stream")
+    generate_loaded(generate_models.loaded(generate_models.built(whole)), project, settings, run_verify=False)
+    job = open_job(project, OpenSettings("vitis_hls"))
+    (tmp_path / "netlists").mkdir()
+    modules, reasons = build_modules(job, front_end(project, job.design, tmp_path / "netlists"))
+    assert not reasons
+    assert modules["conv"].multipliers == job.needed["conv"] > 0
+
+
+@pytest.mark.keras
+@pytest.mark.slow
 def test_convolutions_take_turns_on_copies_and_on_kernels_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,3 +204,52 @@ def test_time_steps_that_follow_one_another_have_a_reason_and_no_number(tmp_path
     assert "last" in modules
     assert list(reasons) == ["memory"]
     assert "its 3 time steps follow one another" in reasons["memory"]
+
+
+def parted(keras: Any, q: Any) -> Any:
+    """Positions dropped by poolings, strides and zeros of the last layer; padding, slopes and products of data."""
+    layers, wide, six = keras.layers, "quantized_bits(11,1,alpha=1)", "quantized_bits(6,1,alpha=1)"
+    x = start = keras.Input((9, 2), name="x")
+    x = q.QActivation("quantized_bits(8,2,alpha=1)", name="taken")(x)
+    a = q.QConv1D(3, 3, padding="same", kernel_quantizer=wide, bias_quantizer=six, name="c1")(x)
+    b = layers.LeakyReLU(0.3, name="leaky")(a)
+    x = layers.Concatenate(name="both")([layers.Multiply(name="mul")([a, b]), a])
+    x = q.QActivation("quantized_relu(7,3)", name="r1")(x)
+    x = layers.MaxPooling1D(2, name="pool")(x)
+    x = layers.ZeroPadding1D((2, 1), name="pad")(x)
+    x = q.QConv1D(2, 2, strides=3, kernel_quantizer=six, bias_quantizer=six, name="c2")(x)
+    x = layers.Permute((2, 1), name="turned")(x)
+    x = layers.UpSampling1D(2, name="up")(x)
+    x = layers.Flatten(name="flat")(x)
+    return keras.Model(start, q.QDense(2, kernel_quantizer=six, bias_quantizer=six, name="last")(x))
+
+
+@pytest.mark.keras
+@pytest.mark.slow
+@pytest.mark.parametrize("reuse_factor", [1, 2])
+def test_positions_with_hardware_of_their_own_lack_what_nobody_reads(tmp_path: Path, reuse_factor: int) -> None:
+    project = tmp_path / "p"
+    model = generate_models.built(parted)
+    kernel, bias = model.get_layer("last").get_weights()
+    kernel[3:] = 0
+    model.get_layer("last").set_weights([kernel, bias])
+    layers = {
+        "c1": LayerSettings(parallelization_factor=9, reuse_factor=reuse_factor),
+        "c2": LayerSettings(parallelization_factor=2, reuse_factor=reuse_factor),
+    }
+    generate_loaded(generate_models.loaded(model), project, GenerateSettings(layers=layers), run_verify=False)
+    job = open_job(project, OpenSettings("vitis_hls"))
+    (tmp_path / "netlists").mkdir()
+    modules, reasons = build_modules(job, front_end(project, job.design, tmp_path / "netlists"))
+    assert not reasons
+    for module in modules.values():
+        bound = job.expected[module.name].multipliers
+        assert bound is not None
+        assert module.multipliers == bound.high, module.name
+        assert module.multiplexed is not None or module.multipliers == job.needed[module.name], module.name
+    assert {"c1", "c2"} & {name for name, one in modules.items() if one.multiplexed} == (
+        {"c1"} if reuse_factor == 2 else set()
+    )
+    assert modules["leaky"].multipliers == modules["mul"].multipliers == 4 * 3
+    if reuse_factor == 2:
+        assert "equal the C simulation bit for bit" in check_simulation(job, modules)

@@ -22,7 +22,7 @@ from fpgaprune.cli.compression import (
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
-from fpgaprune.cli.progress import EpochProgress, show_epoch
+from fpgaprune.cli.progress import StoppableProgress, show_epoch
 from fpgaprune.compress.distillation import Distillation
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.flow.compression import Teacher
@@ -58,7 +58,7 @@ def run(
     """
     asked = Teacher(teacher, Distillation(temperature, mixing), teacher_weights)
     settings = settings_from(config, {"part": part})
-    with EpochProgress() as progress:
+    with StoppableProgress() as progress:
         progress.begin(f"{model.name}: learning from {teacher.name}")
         found = distill_file(
             model,

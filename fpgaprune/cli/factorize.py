@@ -27,7 +27,7 @@ from fpgaprune.cli.compression import (
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
-from fpgaprune.cli.progress import EpochProgress, show_epoch
+from fpgaprune.cli.progress import StoppableProgress, show_epoch
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
 from fpgaprune.flow.factorize import factorize_config, factorize_file
@@ -73,7 +73,7 @@ def run(
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
     settings = settings_from(config, {"part": part})
     chosen = factorize_config(method, with_amounts(asked, settings.part))
-    with EpochProgress() as progress:
+    with StoppableProgress() as progress:
         progress.begin(f"{model.name}: {method}")
         found = factorize_file(
             model,

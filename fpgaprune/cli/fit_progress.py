@@ -24,14 +24,8 @@ class FitProgress(StoppableProgress):
 
     def begin(self, what: str) -> None:
         """A combination begins."""
-        self.heed()
         self._combination, self._searched = what, None
         super().begin(what)
-
-    def epoch(self, done: int, total: int, state: str) -> None:
-        """An epoch is over."""
-        self.heed()
-        super().epoch(done, total, state)
 
     def seen(self, epoch: Epoch) -> None:
         """An epoch of its training is over."""
@@ -41,7 +35,6 @@ class FitProgress(StoppableProgress):
 
     def searched(self, step: Step) -> None:
         """A step of its search for bits is over."""
-        self.heed()
         if self._searched is None:
             self._searched = show_step(self, self._combination, super().begin)
         self._searched(step)

@@ -182,6 +182,16 @@ class StoppableProgress(EpochProgress):
         signal.signal(signal.SIGINT, signal.default_int_handler)
         super().__exit__(kind, error, trace)
 
+    def begin(self, what: str) -> None:
+        """A new stage."""
+        self.heed()
+        super().begin(what)
+
+    def step(self, done: int, total: int | None, state: str) -> None:
+        """Something is done."""
+        self.heed()
+        super().step(done, total, state)
+
     def heed(self) -> None:
         """Raise KeyboardInterrupt when Ctrl-C came earlier."""
         if self._stopped:

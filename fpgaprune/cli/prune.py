@@ -26,7 +26,7 @@ from fpgaprune.cli.compression import (
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
-from fpgaprune.cli.progress import EpochProgress, show_epoch
+from fpgaprune.cli.progress import StoppableProgress, show_epoch
 from fpgaprune.compress.constants import constants_methods
 from fpgaprune.config.recipe import settings_from
 from fpgaprune.config.settings import parse_settings
@@ -107,7 +107,7 @@ def run(
     trained = asked.pop("epochs", 0) if method in constants_methods() else 0
     settings = settings_from(config, {"part": part, "precision": precision, "width": width})
     chosen = method_config(method, with_amounts(asked, settings.part))
-    with EpochProgress() as progress:
+    with StoppableProgress() as progress:
         progress.begin(f"{model.name}: {method}")
         found = prune_file(
             model,

@@ -21,7 +21,7 @@ from fpgaprune.cli.compression import (
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, show, tell
-from fpgaprune.cli.progress import EpochProgress, show_epoch, show_step
+from fpgaprune.cli.progress import StoppableProgress, show_epoch, show_step
 from fpgaprune.compress.quantization import PostTraining
 from fpgaprune.config.recipe import parse_amount, settings_from
 from fpgaprune.config.settings import parse_layer_settings
@@ -136,7 +136,7 @@ def run(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    with EpochProgress() as progress:
+    with StoppableProgress() as progress:
         progress.begin(f"{model.name}: {f'search from {start}' if search else start} bits")
         common["on_epoch"] = show_epoch(progress)
         if search:

@@ -120,11 +120,11 @@ def _shifts(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Window of a convolution, pooling, padding or up-sampling layer, per spatial dimension (height, width)."""
+    """Window of a convolution, pooling, padding or cropping layer, per spatial dimension (height, width)."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]  # (before, after)
+    padding: tuple[tuple[int, int], ...]  # (before, after); of a cropping what is cut off there
     dilation: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:

@@ -79,6 +79,11 @@ def reshape(layer: LayerSpec, data: Codes) -> Codes:
         case "broadcast":
             images = data.values.reshape(samples, *layer.input_shape)
             values = np.broadcast_to(images, (samples, *layer.output_shape)).reshape(samples, -1)
+        case "cropping" if layer.geometry is not None:
+            images = data.values.reshape(samples, *layer.input_shape)
+            sides = zip(layer.geometry.padding, layer.input_shape, strict=False)
+            kept = tuple(slice(before, size - after) for (before, after), size in sides)
+            values = images[(slice(None), *kept)].reshape(samples, -1)
         case "clone" | "repack" | "flatten":
             values = data.values
         case _:

@@ -153,7 +153,7 @@ def _folds(layer: LayerSpec, rules: MappingRules) -> bool:
 
 def _matrix_codes(layer: LayerSpec) -> NDArray[np.int64] | None:
     weight = layer.weight
-    if weight is None or (layer.kind is not LayerKind.DENSE and layer.kind not in CONVOLUTIONS):
+    if weight is None or layer.kind not in {LayerKind.DENSE, LayerKind.EINSUM_DENSE, *CONVOLUTIONS}:
         return None
     if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
         return None

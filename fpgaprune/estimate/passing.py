@@ -156,6 +156,9 @@ def _moved(layer: LayerSpec, places: NDArray[np.int64], zero: int) -> NDArray[np
     match layer.kind, layer.operation:
         case LayerKind.PADDING, _ if layer.geometry is not None:
             return np.pad(places, [*layer.geometry.padding, (0, 0)], constant_values=zero)
+        case LayerKind.RESHAPE, "cropping" if layer.geometry is not None:
+            sides = zip(layer.geometry.padding, places.shape, strict=False)
+            return places[tuple(slice(before, size - after) for (before, after), size in sides)]
         case LayerKind.UPSAMPLING, "nearest":
             for axis, new in enumerate(layer.output_shape[:-1]):
                 # hls4ml steps through the image in fractions of 16 bits (nnet_image.h of hls4ml 1.3).

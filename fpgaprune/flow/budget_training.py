@@ -17,6 +17,7 @@ from fpgaprune.compress.constants import Budget, BudgetSearch
 from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
+from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
 from fpgaprune.compress.signed_digits import DigitLimits, DigitProjection
 from fpgaprune.compress.training import Trainer
@@ -51,7 +52,7 @@ def train_to_budget(  # noqa: PLR0913 - a training run has that many settings
     seed: int = 0,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> ChangedModel:
-    """Change the constants of `model` in place until `config` is met, choosing them `steps` times in `epochs` epochs.
+    """Change the constants of `model` as `change_constants` does, choosing them `steps` times in `epochs` epochs.
 
     `steps` is 20 by default, or as many as there is time for.
     After the last choice, which comes at 60 % of the training, every weight keeps its number of signed digits, and the
@@ -60,6 +61,7 @@ def train_to_budget(  # noqa: PLR0913 - a training run has that many settings
     training steps than choices or a loss that is not a number to begin with.
     """
     settings = settings or GenerateSettings()
+    model, folded = with_folded(model, config.exclude)
     begin = starting_point(model, config, inputs, settings)
     per_epoch = ceil(data.samples / min(batch_size, data.samples))
     moments = _moments(epochs * per_epoch, 1 if config.max_lut is None else steps)
@@ -72,7 +74,8 @@ def train_to_budget(  # noqa: PLR0913 - a training run has that many settings
     )  # fmt: skip
     run.train(trainer, epochs, epochs * per_epoch, learning_rate, on_progress)
     found = change_constants(model, config, inputs, settings)
-    return replace(found, before=begin.before, record={**found.record, "choices": run.choices})
+    record = {**found.record, "choices": run.choices, "folded": list(folded)}
+    return replace(found, before=begin.before, record=record)
 
 
 def _moments(total: int, count: int | None) -> tuple[int, ...]:

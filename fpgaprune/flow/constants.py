@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fpgaprune.compress.constants import Budget, ConstantsConfig, choose_constants
+from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError, ModelError
@@ -41,6 +42,7 @@ def change_constants(
 ) -> ChangedModel:
     """Change the constants of a loaded Functional Keras model in place, as `config` says.
 
+    Batch normalizations become part of the layers before them first: the model that is given back is then another one.
     The design it would be generated as with `settings` decides what a constant costs, by `rules` (those of the
     backend's tool by default); `inputs` decide how much each matters. Layers whose constants are not those of one
     kernel of the model (recurrent, separable, or fused with a batch normalization) stay as they are; the record
@@ -50,6 +52,7 @@ def change_constants(
     chosen constants.
     """
     settings = settings or GenerateSettings()
+    model, folded = with_folded(model, config.exclude)
     begin = starting_point(model, config, inputs, settings, rules)
     design, rules, before, fixed, asked = begin.design, begin.rules, begin.before, begin.fixed, begin.asked
     importance = measure_importance(model, inputs.arrays)
@@ -63,7 +66,8 @@ def change_constants(
         after = estimate_design(found, rules)
         over = _over(config, after)
         if over is None:
-            return ChangedModel(model, before, after, found, _record(chosen.record, config, before, after, fixed))
+            record = {**_record(chosen.record, config, before, after, fixed), "folded": list(folded)}
+            return ChangedModel(model, before, after, found, record)
         model.set_weights(kept)
         asked = _tightened(asked, over)
         allowance = asked

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from fpgaprune.design import LayerKind, LayerSpec
+from fpgaprune.design import LayerKind, LayerSpec, Strategy
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.estimate.kernels import exact_sums, kernel_names
 from fpgaprune.fixed_point import FixedPoint
@@ -23,13 +23,15 @@ _WITH_WINDOWS: Final = frozenset({
 def lanes_module(job: OpenJob, layer: LayerSpec) -> LayerModule:
     """The module of a layer on shared multipliers; raises UnsupportedError where it cannot be built."""
     top, data = module_name(layer.name, layer.config), job.context.input_type(layer)
-    copies = 1 if job.context.streams else layer.parallelization_factor
+    copies = max(1, job.context.live_positions(layer))
     places = windows(layer) if layer.kind in _WITH_WINDOWS else None
     if has_kernel(layer):
         lanes = _kernel(job, layer, data)
         if layer.kind is LayerKind.BATCH_NORM and lanes.inputs < layer.output_size:
             places = np.arange(layer.output_size).reshape(-1, lanes.inputs)
         return module_of_lanes(lanes, top, "the lines of its kernel", windows=places, copies=copies)
+    if places is not None and not (job.context.positions_apart(layer) and layer.strategy in {None, Strategy.LATENCY}):
+        return module_of_lanes(multiplexed_layer(layer, data), top, "its constants", windows=places, copies=copies)
     live = job.context.liveness
     source = layer.inputs[0] if layer.inputs else ""
     read, moving = live.read.get(layer.name), live.moving.get(source)
@@ -38,8 +40,9 @@ def lanes_module(job: OpenJob, layer: LayerSpec) -> LayerModule:
         data,
         read=None if read is None else read.tolist(),
         moving=None if moving is None else moving.tolist(),
+        together=None if places is None else (places, copies),
     )
-    return module_of_lanes(lanes, top, "its constants", windows=places, copies=copies)
+    return module_of_lanes(lanes, top, "its constants")
 
 
 def _kernel(job: OpenJob, layer: LayerSpec, data: FixedPoint | None) -> MultiplexedLayer:

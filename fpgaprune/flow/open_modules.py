@@ -64,7 +64,8 @@ def _module(job: OpenJob, layer: LayerSpec, whole: Netlist, pruned: tuple[Netlis
     netlist, unread = pruned
     module = module_of_netlist(netlist, top, pricing, unread)
     packets = _packets(layer)
-    if not job.context.streams or packets == 1 or layer.kind is LayerKind.DENSE:
+    once = layer.kind is LayerKind.DENSE or (layer.kind in CONVOLUTIONS and layer.positions == 1)
+    if not job.context.streams or packets == 1 or once:
         return module
     if count_multipliers(netlist, pricing) or job.settings.depth is Depth.FULL:
         message = f"its {packets} packets go through the same hardware one after the other, which is not cut from them"

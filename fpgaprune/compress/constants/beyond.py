@@ -34,7 +34,8 @@ def _what_helps(layer: LayerSpec | None, rules: MappingRules) -> str:
         return ", one for each class: a model that ends in logits has the same argmax and needs none"
     if layer.kind is LayerKind.BATCH_NORM:
         return (
-            f", for scales of more than {rules.free_digits} signed digits: quantize folds it into the layer before it"
+            f", for scales of more than {rules.free_digits} signed digits: right behind a plain layer without "
+            "activation it is folded into that"
         )
     slope = next((layer.parameters[name] for name in _SLOPES if name in layer.parameters), None)
     return "" if slope is None else _of_slope(slope, rules)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.compress.quantization.config import PostTraining, Types, matches
-from fpgaprune.compress.quantization.folding import fold, foldable, inputs_of, is_relu
+from fpgaprune.compress.quantization.folding import fold, foldable, inputs_of, is_relu, readers_of
 from fpgaprune.compress.quantization.forms import bias_form, value_quantizer, weight_form
 from fpgaprune.compress.quantization.profile import observe
 from fpgaprune.errors import ModelError
@@ -106,10 +106,7 @@ class _Rebuild:
     def __init__(self, model: Any, config: PostTraining, seen: Mapping[int, Array]) -> None:
         self._old, self._config, self._seen = model, config, seen
         self._keras, self._qkeras = load_frameworks().keras, load_frameworks().qkeras
-        self._readers: dict[int, list[Any]] = {}
-        for layer in model.layers:
-            for tensor in inputs_of(layer):
-                self._readers.setdefault(id(tensor), []).append(layer)
+        self._readers = readers_of(model)
         self._new: dict[int, Any] = {}
         self._new_input: dict[int, Any] = {}
         self._folding: set[int] = set()  # ids of tensors whose batch normalization is in the layer before

@@ -23,6 +23,7 @@ from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
+from fpgaprune.estimate.fabric.tasks import window_choice
 from fpgaprune.estimate.fabric.windows import describe_moved, describe_pooling, streamed_convolution
 
 _CONVOLUTIONS = frozenset({
@@ -80,6 +81,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         passes = ceil(layer.positions / max(1, layer.parallelization_factor)) if convolution else 1
         if passes > 1:  # all inputs and results wait while positions take turns
             structure += Structure(held_bits=float(prod(layer.input_shape) * data.width) + results)
+            structure += window_choice(codes.shape[0], passes)
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
         return LayerFabric(structure, cycles, max(timing.ii, passes), behind, timing.chooses)
     structure = replace(structure, shared_pipeline_bits=0.0, streamed_pipeline_bits=structure.shared_pipeline_bits)

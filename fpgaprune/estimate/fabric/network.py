@@ -11,6 +11,7 @@ from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.prices import selector_lut
 from fpgaprune.estimate.fabric.schedule import build_clock
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
+from fpgaprune.estimate.fabric.tasks import as_task, runs_tasks
 from fpgaprune.estimate.rules import MappingRules, version_of
 from fpgaprune.results import Fabric
 
@@ -42,6 +43,8 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     """Structure and timing, without any fitted number."""
     clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
+    if runs_tasks(design):
+        layers = {name: found and as_task(design[name], found, context) for name, found in layers.items()}
     if context.rules.tool == "vivado_hls":
         layers = _with_one_selector(layers)
     known = [found for found in layers.values() if found is not None]

@@ -251,17 +251,23 @@ def _frame(node: Node, side: str) -> tuple[int, ...]:
 
 def padding(node: Node) -> LayerSpec:
     """Zeros around an image."""
-    borders = [(node.need("pad_left"), node.need("pad_right"))]
-    if "2D" in node.raw.class_name:
-        borders.insert(0, (node.need("pad_top"), node.need("pad_bottom")))
-    ones = (1,) * len(borders)
-    geometry = Geometry(ones, ones, tuple(borders))
+    geometry = _borders(node, "pad")
     return node.spec(LayerKind.PADDING, None, _frame(node, "in"), _frame(node, "out"), geometry=geometry)
+
+
+def _borders(node: Node, what: str) -> Geometry:
+    """What is put around an image, or cut off it."""
+    borders = [(node.need(f"{what}_left"), node.need(f"{what}_right"))]
+    if "2D" in node.raw.class_name:
+        borders.insert(0, (node.need(f"{what}_top"), node.need(f"{what}_bottom")))
+    ones = (1,) * len(borders)
+    return Geometry(ones, ones, tuple(borders))
 
 
 def cropping(node: Node) -> LayerSpec:
     """An image without its borders."""
-    return node.spec(LayerKind.RESHAPE, "cropping", _frame(node, "in"), _frame(node, "out"))
+    geometry = _borders(node, "crop")
+    return node.spec(LayerKind.RESHAPE, "cropping", _frame(node, "in"), _frame(node, "out"), geometry=geometry)
 
 
 def resize(node: Node) -> LayerSpec:

@@ -243,18 +243,24 @@ def padding(site: Site) -> LayerSpec:
     """Zeros around an image."""
     config = site.settings()
     after = _frame(config, "out")
-    borders = [(config.get("pad_left") or 0, config.get("pad_right") or 0)]
-    if len(after) == 3:
-        borders.insert(0, (config.get("pad_top") or 0, config.get("pad_bottom") or 0))
-    ones = (1,) * len(borders)
-    geometry = Geometry(ones, ones, tuple(borders))
+    geometry = _borders(config, "pad", len(after) - 1)
     return site.spec(LayerKind.PADDING, None, _frame(config, "in"), after, geometry=geometry)
+
+
+def _borders(config: Config, what: str, dimensions: int) -> Geometry:
+    """What is put around an image, or cut off it."""
+    sides = (("top", "bottom"), ("left", "right"))[2 - dimensions :]
+    borders = tuple((config.get(f"{what}_{one}") or 0, config.get(f"{what}_{other}") or 0) for one, other in sides)
+    ones = (1,) * dimensions
+    return Geometry(ones, ones, borders)
 
 
 def cropping(site: Site) -> LayerSpec:
     """An image without its borders."""
     config = site.settings()
-    return site.spec(LayerKind.RESHAPE, "cropping", _frame(config, "in"), _frame(config, "out"))
+    before = _frame(config, "in")
+    geometry = _borders(config, "crop", len(before) - 1)
+    return site.spec(LayerKind.RESHAPE, "cropping", before, _frame(config, "out"), geometry=geometry)
 
 
 def resize(site: Site) -> LayerSpec:

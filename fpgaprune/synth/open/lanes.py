@@ -14,7 +14,7 @@ Sparse kernels of ours: every lane's products and their time slots are lines of 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from math import ceil, prod
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,7 @@ from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 Codes = NDArray[np.int64]
 _BUILT: Final = frozenset({LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D})
 ONLY: Final = "only dense layers, plain convolutions and sparse kernels are time-multiplexed"
+_MOST_ENTRIES: Final = 1 << 24  # of the matrix of a whole image
 _WIDEST: Final = 53  # bits of a sum that the reference arithmetic holds exactly
 
 
@@ -43,7 +44,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class MultiplexedLayer:
-    """A dense layer, or one window of a convolution or scale, on shared multipliers.
+    """A dense layer, one window of a convolution or scale, or all windows of one, on shared multipliers.
 
     `lanes[m][t]` is what multiplier m does in cycle t, None where it idles. `shifted` are the products that need no
     multiplier. `bias` holds codes of the accumulator's type. `outputs` are the outputs that are computed: the others
@@ -117,19 +118,27 @@ def multiplexed_layer(
     *,
     read: Sequence[bool] | None = None,
     moving: Sequence[bool] | None = None,
+    together: tuple[Codes, int] | None = None,
 ) -> MultiplexedLayer:
     """The lanes of `layer`, for one window of a convolution; its input has the type `data`.
 
     For Latency, outputs that are not `read` and inputs that are not `moving` are left out, as their products fold
-    away. Raises UnsupportedError with the reason where the layer cannot be built.
+    away, and all windows may share what there is of lanes: `together` holds the inputs of each (positions, inputs of a
+    window; -1 for 0), and as how many positions' lanes that is. Raises UnsupportedError with the reason where the layer
+    cannot be built.
     """
     weight, accumulator, result = layer.weight, layer.accumulator_precision, layer.output_precision
     reason = _refusal(layer, data)
     if reason is not None or weight is None or data is None or accumulator is None or result is None:
         raise UnsupportedError(reason or "its types or constants are not known")
     codes = kernel_matrix(layer).copy()
-    n_in, n_out = codes.shape
     reuse_factor = max(1, layer.reuse_factor or 1)
+    limit = layer.multiplier_limit or ceil(codes.size / reuse_factor) - layer.zero_count // reuse_factor
+    bias = np.zeros(codes.shape[1]) if layer.bias is None else layer.bias.values.ravel()
+    if together is not None:
+        windows, copies = together
+        codes, limit, bias = _of_all_windows(layer, codes, windows), limit * copies, np.tile(bias, len(windows))
+    n_in, n_out = codes.shape
     outputs = tuple(range(n_out))
     strategy = layer.strategy or Strategy.LATENCY
     shifted: tuple[Slot, ...] = ()
@@ -139,13 +148,11 @@ def multiplexed_layer(
         if read is not None and len(read) == n_out:
             codes[:, ~np.asarray(read, dtype=bool)] = 0
             outputs = tuple(int(i) for i in np.flatnonzero(read))
-        limit = layer.multiplier_limit or ceil(codes.size / reuse_factor) - layer.zero_count // reuse_factor
         lanes, shifted = _shared(codes, limit)
     else:
         lanes = _in_order(codes, reuse_factor)
         if strategy is Strategy.RESOURCE_UNROLLED:
             lanes = tuple(lane for lane in lanes if any(slot is not None and slot.code for slot in lane))
-    bias = np.zeros(n_out) if layer.bias is None else layer.bias.values.ravel()
     return MultiplexedLayer(
         name=layer.name,
         inputs=n_in,
@@ -160,6 +167,18 @@ def multiplexed_layer(
         bias=tuple(int(code) for code in accumulator.codes(bias)),
         fixed_width=strategy is not Strategy.LATENCY,
     )
+
+
+def _of_all_windows(layer: LayerSpec, codes: Codes, windows: Codes) -> Codes:
+    """The matrix (elements of the image, results of all positions) of a convolution."""
+    elements, positions = prod(layer.input_shape), len(windows)
+    if elements * positions * codes.shape[1] > _MOST_ENTRIES:
+        message = f"its {positions} positions at once have {elements * positions * codes.shape[1]} constants"
+        raise UnsupportedError(message)
+    whole = np.zeros((elements, positions, codes.shape[1]), dtype=np.int64)
+    for position, window in enumerate(windows):
+        whole[window[window >= 0], position] = codes[window >= 0]
+    return whole.reshape(elements, -1)
 
 
 def multiplexed_kernel(

@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front.intervals import Number, Value
-from fpgaprune.synth.open.front.memory import UNDEFINED, Undefined, Word
 from fpgaprune.synth.open.front.values import Builder
+from fpgaprune.synth.open.front.words import UNDEFINED, Undefined, Word
 from fpgaprune.synth.open.netlist import Op, wrapped
 
 Operation: TypeAlias = Callable[[Builder, Number, Number, int], Number]

@@ -8,9 +8,9 @@ from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front import fractions
 from fpgaprune.synth.open.front.arithmetic import operate
 from fpgaprune.synth.open.front.interpret import Machine
-from fpgaprune.synth.open.front.memory import Pointer, Routine
 from fpgaprune.synth.open.front.program import Frame, Step
 from fpgaprune.synth.open.front.types import Integer, Real, Scanner, Type, Void
+from fpgaprune.synth.open.front.words import Pointer, Routine
 
 if TYPE_CHECKING:
     from fpgaprune.synth.open.front.operands import Compiler

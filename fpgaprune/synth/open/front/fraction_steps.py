@@ -6,10 +6,10 @@ from typing import Final
 
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front import fractions
-from fpgaprune.synth.open.front.memory import UNDEFINED, Undefined
 from fpgaprune.synth.open.front.operands import Compiler
 from fpgaprune.synth.open.front.program import Datum, Frame, Step
 from fpgaprune.synth.open.front.types import Integer, Real, Scanner
+from fpgaprune.synth.open.front.words import UNDEFINED, Undefined
 
 _OPCODE: Final = re.compile(r"[a-z]\w*")
 

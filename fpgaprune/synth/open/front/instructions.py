@@ -10,12 +10,13 @@ from fpgaprune.synth.open.front.calls import call_step
 from fpgaprune.synth.open.front.fraction_steps import FRACTION_KINDS
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Value
-from fpgaprune.synth.open.front.memory import UNDEFINED
 from fpgaprune.synth.open.front.memory_steps import MEMORY_KINDS
 from fpgaprune.synth.open.front.module import Function, unsupported
 from fpgaprune.synth.open.front.operands import FLAGS, Compiler
 from fpgaprune.synth.open.front.program import Branch, CompiledBlock, CompiledFunction, Frame, Return, Step
+from fpgaprune.synth.open.front.spills import without_spills
 from fpgaprune.synth.open.front.types import Integer, Scanner
+from fpgaprune.synth.open.front.words import UNDEFINED
 
 _OPCODE: Final = re.compile(r"[a-z]\w*")
 _PHI: Final = re.compile(r"\[ (?P<value>[^,]*(?:\([^)]*\))?[^,]*), %(?P<label>\"[^\"]*\"|[\w.$-]+) \]")
@@ -27,7 +28,10 @@ def compile_function(machine: Machine, function: Function) -> CompiledFunction:
     """Turn a function into steps; raises UnsupportedError for an instruction that is not understood."""
     compiler = Compiler(machine, function)
     parameters = tuple(compiler.register(name) for name in function.parameters)
-    blocks = {label: _block(compiler, lines) for label, lines in function.blocks.items()}
+    left, same = without_spills(function)
+    for name, value in same.items():
+        compiler.rename(name, value)
+    blocks = {label: _block(compiler, lines) for label, lines in left.items()}
     return CompiledFunction(function.name, parameters, compiler.template, blocks, function.entry, function.joins)
 
 

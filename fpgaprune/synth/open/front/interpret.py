@@ -11,11 +11,12 @@ from typing import Final
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front import fractions
 from fpgaprune.synth.open.front.intervals import Value
-from fpgaprune.synth.open.front.memory import Block, Memory, Pointer, Routine, Undefined, Word, moved, select
+from fpgaprune.synth.open.front.memory import Memory
 from fpgaprune.synth.open.front.module import Function, Module, flattened
 from fpgaprune.synth.open.front.program import Branch, CompiledFunction, Datum, Frame, Return
 from fpgaprune.synth.open.front.types import Integer, Real, Structure
 from fpgaprune.synth.open.front.values import Builder
+from fpgaprune.synth.open.front.words import Block, Pointer, Routine, Undefined, Word, moved, select
 
 MOST_BLOCKS: Final = 100_000_000
 

@@ -1,65 +1,16 @@
 """Memory while a layer is followed: objects of bytes, read and written in cells of whole values."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front.intervals import Number, Value
 from fpgaprune.synth.open.front.values import Builder
+from fpgaprune.synth.open.front.words import UNDEFINED, Block, Cell, Choice, Pointer, Undefined, Word, moved, select
 
 _MOST_CHOICES: Final = 256
 
 
-class Undefined:
-    """What memory holds that nothing was written to."""
-
-    __slots__ = ()
-
-
-UNDEFINED: Final = Undefined()
-
-
-class Block:
-    """One variable: its cells by offset, each with its size in bytes."""
-
-    __slots__ = ("cells", "name", "serial", "zeroed")
-
-    def __init__(self, serial: int, name: str, *, zeroed: bool) -> None:
-        self.serial = serial
-        self.name = name
-        self.zeroed = zeroed
-        self.cells: dict[int, tuple[int, Word]] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Pointer:
-    """A place in a block: `offset` bytes, and `scale` bytes times `index` where that depends on inputs."""
-
-    block: Block
-    offset: int
-    index: Value | None = None
-    scale: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One pointer where the condition is 1, else another."""
-
-    condition: Value
-    one: "Word"
-    other: "Word"
-
-
-@dataclass(frozen=True, slots=True)
-class Routine:
-    """The address of a function."""
-
-    name: str
-
-
-Word: TypeAlias = int | Value | float | Undefined | Pointer | Choice | Routine
-Cell: TypeAlias = tuple[int, Word]
 Key: TypeAlias = tuple[Block, int]
 Change: TypeAlias = dict[Key, Cell | None]
 
@@ -138,7 +89,7 @@ class Memory:
             return
         block, offset = address.block, address.offset
         found = block.cells.get(offset)
-        if found is None or found[0] != size:
+        if block.cells and (found is None or found[0] != size):
             self._make_room(block, offset, size)
         self.put(block, offset, (size, value))
 
@@ -300,31 +251,3 @@ def _put(block: Block, offset: int, cell: Cell | None) -> None:
 
 def _is_indexed(address: Word) -> bool:
     return isinstance(address, Pointer) and address.index is not None
-
-
-def moved(address: Word, by: int) -> Word:
-    """The address `by` bytes further."""
-    if isinstance(address, Pointer):
-        return Pointer(address.block, address.offset + by, address.index, address.scale) if by else address
-    if isinstance(address, Choice):
-        return Choice(address.condition, moved(address.one, by), moved(address.other, by))
-    if by == 0:
-        return address
-    message = "the compiled C++ computes an address from no variable"
-    raise UnsupportedError(message)
-
-
-def select(builder: Builder, condition: Number, one: Word, other: Word) -> Word:
-    """`one` where the condition is 1, else `other`."""
-    if isinstance(condition, int):
-        return one if condition else other
-    if isinstance(one, (int, Value)) and isinstance(other, (int, Value)):
-        return builder.select(condition, one, other)
-    if one is other or one == other or isinstance(other, Undefined):
-        return one
-    if isinstance(one, Undefined):
-        return other
-    if isinstance(one, (Pointer, Choice)) and isinstance(other, (Pointer, Choice)):
-        return Choice(condition, one, other)
-    message = "fractions or functions depend on the data"
-    raise UnsupportedError(message)

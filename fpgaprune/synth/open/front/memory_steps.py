@@ -6,10 +6,10 @@ from typing import Final
 from fpgaprune.errors import UnsupportedError
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Value
-from fpgaprune.synth.open.front.memory import UNDEFINED, Choice, Pointer, Undefined, moved
 from fpgaprune.synth.open.front.operands import Compiler, inside
 from fpgaprune.synth.open.front.program import Datum, Frame, Step
 from fpgaprune.synth.open.front.types import Array, Integer, Scanner, Structure, Type
+from fpgaprune.synth.open.front.words import UNDEFINED, Choice, Pointer, Undefined, moved
 
 
 def _alloca(compiler: Compiler, scanner: Scanner, _opcode: str, target: int) -> Step:

@@ -5,10 +5,10 @@ from typing import Final
 
 from fpgaprune.synth.open.front import fractions
 from fpgaprune.synth.open.front.interpret import Machine
-from fpgaprune.synth.open.front.memory import UNDEFINED, Choice, Pointer, Word, moved
 from fpgaprune.synth.open.front.module import Function
 from fpgaprune.synth.open.front.program import Datum, Frame
 from fpgaprune.synth.open.front.types import Array, Real, Scanner, Structure, Type
+from fpgaprune.synth.open.front.words import UNDEFINED, Choice, Pointer, Word, moved
 
 # Words that promise something of an instruction's operands and change none of its results.
 FLAGS: Final = re.compile(
@@ -30,6 +30,10 @@ class Compiler:
         if name not in self._slots:
             self._slots[name] = self.constant(None)
         return self._slots[name]
+
+    def rename(self, name: str, value: str) -> None:
+        """From here on `name` is the register `value`."""
+        self._slots[name] = self.register(value)
 
     def constant(self, value: Datum) -> int:
         """A new place that holds a value from the start."""

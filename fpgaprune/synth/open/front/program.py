@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from fpgaprune.synth.open.front.memory import Word
+from fpgaprune.synth.open.front.words import Word
 
 Datum: TypeAlias = "Word | tuple[Datum, ...] | None"
 Frame: TypeAlias = list[Datum]

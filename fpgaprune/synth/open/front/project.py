@@ -14,9 +14,9 @@ from fpgaprune.synth.open.front.compiler import compile_layers
 from fpgaprune.synth.open.front.instructions import compile_function
 from fpgaprune.synth.open.front.interpret import Machine
 from fpgaprune.synth.open.front.intervals import Number, Value
-from fpgaprune.synth.open.front.memory import Pointer, moved
 from fpgaprune.synth.open.front.module import Module
 from fpgaprune.synth.open.front.values import Builder
+from fpgaprune.synth.open.front.words import Pointer, moved
 from fpgaprune.synth.open.front.wrappers import Wrapper, layers_source, wrappers
 from fpgaprune.synth.open.netlist import Netlist, Port
 from fpgaprune.synth.open.storage import Network
