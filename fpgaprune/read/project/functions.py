@@ -74,11 +74,11 @@ _HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
 )
 
 
-# What multiplies by weights in any version of hls4ml; whatever else the handlers above take is somebody's own.
+# What multiplies by weights in any version of hls4ml, and our sparse kernels; what else is read above is others' own.
 _OF_HLS4ML = re.compile(
     r"dense(_latency|_compressed|_sparse|_(resource|large)(_rf_\w+)?)?|dense_da_\d+|compute_layer|compute_large_layer"
-    r"|(pointwise_|depthwise_|separable_)?conv_?[12]d(_large)?(_buffer|_encoded|_latency|_resource)?(_cl|_cf)?"
-    r"|normalize(_(binary|ternary)_tanh)?|(lstm|gru|bidirectional)(_stack)?"
+    r"|(pointwise_|depthwise_|separable_)?conv_?[12]d(_large|_sparse)?(_buffer|_encoded|_latency|_resource)?(_cl|_cf)?"
+    r"|normalize(_(binary|ternary)_tanh|_sparse)?|(lstm|gru|bidirectional)(_sparse)?(_stack)?"
 )
 _MULTIPLY = frozenset({dense, separable, convolution, batch_norm, recurrent})
 
