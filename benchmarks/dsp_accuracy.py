@@ -2,8 +2,9 @@
 
 DIR holds one folder per hls4ml project (`firmware/`, Tcl scripts, `report/`, `meta.json` with `tool`, `tool_version`
 and `part`) and, optionally, `STATUS.json`, which names the projects whose report does not belong to their weights.
-Those are left out, as are the ones whose report names layers or constants that the project does not have. Layers
-with the same constants and the same report count once in a set. Beside the estimate stand what simpler models say:
+Those are left out, as are the ones whose report names layers or constants that the project does not have, and the ones
+with functions of their own in place of hls4ml's. Layers with the same constants and the same report count once in a
+set. Beside the estimate stand what simpler models say:
 
   nonzero      nonzero constants / reuse factor
   first order  all constants / reuse factor x blocks of one multiplication of the declared widths
@@ -26,7 +27,7 @@ from typing import Any
 from benchmarks.dsp_accuracy_results import Accuracy, LayerResult, ProjectResult, SetResult, render, summary
 from fpgaprune.compare import match_modules
 from fpgaprune.compare.matching import Match
-from fpgaprune.compare.trust import foreign
+from fpgaprune.compare.trust import foreign, own_functions
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import find_device
 from fpgaprune.errors import FpgapruneError
@@ -91,7 +92,7 @@ def doubt_of(status: str, design: Design, report: SynthesisReport, matches: Mapp
     """Why the report cannot be held against the estimate; None where it can."""
     if status != "ok":
         return f"STATUS.json: {status}"
-    return next(foreign(design, report, matches), None)
+    return next(foreign(design, report, matches), own_functions(design, report))
 
 
 def _broken(path: Path, status: Mapping[str, str], reason: str) -> ProjectResult:

@@ -1,11 +1,12 @@
 """LUTs, flip-flops, block RAM and latency: laws against recorded operators, small layers by hand, invariants."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from estimate_designs import U250, VITIS, VIVADO, activation, dense, design, source
+from estimate_designs import U250, VITIS, VIVADO, WIDE, activation, dense, design, source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,6 +141,17 @@ def test_a_tree_of_four_equal_operands_by_hand():
     assert trees.live_bits == (32, 18, 10)
     capped = grow_trees(operand_widths(np.ones((4, 1), dtype=np.int64), 8, signed=True), None, dropped=0, cap=8)
     assert capped.bits == 24
+
+
+def test_only_the_first_vitis_hls_adds_in_a_chain_where_no_bit_is_cut() -> None:
+    layer = dense("fc", "in", np.full((128, 4), 3), data=FixedPoint(8, 8), weight=FixedPoint(8, 8))
+    layer = replace(layer, output_precision=WIDE, accumulator_precision=WIDE)
+    old, new = (
+        estimate_design(design(source(128, FixedPoint(8, 8)), layer), rules_for("vitis_hls", version)).layers[-1].fabric
+        for version in ("2021.1", "2023.2")
+    )
+    assert value(old.latency_cycles) > 2 * value(new.latency_cycles)
+    assert value(old.ff) > 3 * value(new.ff)
 
 
 def test_a_bias_is_one_more_operand_and_no_operand_is_no_tree():

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from estimate_designs import VITIS, VIVADO, WIDE, design, dsp, last, source
+from estimate_designs import VITIS, VIVADO, WIDE, dense, design, dsp, last, source
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.fixed_point import FixedPoint
-from fpgaprune.results import LayerEstimate
+from fpgaprune.results import Bound, LayerEstimate
 
 TABLE = Table(1024, FixedPoint(18, 8))
 
@@ -126,6 +126,18 @@ def test_batch_normalization_multiplies_by_scales_of_three_digits() -> None:
     assert dsp(alone(norm([45, 45, 4, 3], (4,), reuse_factor=1))) == 2
     assert dsp(alone(norm([45, 45], (3, 2), reuse_factor=1))) == 6
     assert dsp(alone(norm([45, 45], (3, 2), reuse_factor=1), io_type="io_stream")) == 2
+
+
+@pytest.mark.parametrize(("reuse_factor", "expected"), [(1, 3), (2, 3), (4, 2)])
+def test_packets_of_a_stream_take_turns_at_the_multipliers_of_a_normalization(reuse_factor: int, expected: int) -> None:
+    """Four channels in two packets: a choice of 45 or 77, of 45 or 3, of two small ones, and always 91."""
+    scale = Parameter(np.array([45.0, 45, 1, 91, 77, 3, 2, 91]), WIDE)
+    norm = LayerSpec("bn", LayerKind.BATCH_NORM, ("pool",), (8,), (8,), WIDE, parameters={"weight": scale})
+    norm = replace(norm, input_precision=WIDE, reuse_factor=reuse_factor)
+    pool = LayerSpec("pool", LayerKind.POOLING, ("in",), (2, 2, 4), (1, 2, 4), WIDE, operation="max")
+    stream = design(source(16), pool, norm, io_type="io_stream")
+    assert dsp(last(estimate_design(stream, VITIS))) == expected
+    assert dsp(last(estimate_design(replace(stream, io_type="io_parallel"), VITIS))) == min(5, 8 // reuse_factor)
 
 
 def test_batch_normalization_is_limited_by_reuse() -> None:
@@ -265,3 +277,24 @@ def test_small_gates_join_their_adder() -> None:
 def test_weights_in_memory_are_no_constants() -> None:
     layer = convolution(KERNEL, attributes={"store_weights_in_bram": True}, reuse_factor=2)
     assert dsp(alone(layer)) == 6
+
+
+def test_a_quantizer_with_a_type_per_value_narrows_each_product_and_ends_dead_ones() -> None:
+    """Values of 16 bits, 6 of them integer: ten fraction bits stay, and what has no bits left multiplies nothing."""
+    data = FixedPoint(16, 6)
+
+    def quantizer(name: str, reads: str, widths: str, integers: str) -> LayerSpec:
+        sizes = (len(widths.split()),)
+        types = {"element_widths": widths, "element_integers": integers}
+        facts: dict[str, Any] = {"operation": "quantize", "attributes": types}
+        return LayerSpec(name, LayerKind.ACTIVATION, (reads,), sizes, sizes, data, data, **facts)
+
+    first = quantizer("q", "in", "8 3 0 9", "1 0 0 9")  # 11, 10, no and 16 bits wide where it is multiplied
+    codes = np.array([[45, 90], [45, 91], [45, 93], [3, 77]])
+    fc = dense("fc", "q", codes, data=data)
+    second = quantizer("r", "fc", "8 0", "4 0")
+    out = dense("out", "r", [[1], [45]], data=data)
+    layer = estimate_design(design(source(4, data), first, fc, second, out), VITIS).layers[2]
+    assert (dsp(layer), layer.multipliers) == (1, Bound.exactly(2))
+    layer = estimate_design(design(source(4, data), first, fc, replace(second, attributes={}), out), VITIS).layers[2]
+    assert dsp(layer) == 3  # 45 and 90 by 11 bits, 77 by 16

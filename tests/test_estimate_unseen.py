@@ -113,16 +113,16 @@ def test_tables_of_all_values_and_quantizers_multiply_nothing() -> None:
         assert (found.fabric.lut.value >= 5 * 8 * 4) == (operation == "unary_lut")
 
 
-@pytest.mark.parametrize(("widths", "low"), [("16 16", 2), ("16 4", 1), ("0 4", 0), (None, 0)])
-def test_types_per_element_bound_the_products(widths: str | None, low: int) -> None:
-    facts = {} if widths is None else {"element_widths": widths}
+@pytest.mark.parametrize(("widths", "expected"), [("16 16", 2), ("16 4", 1), ("0 4", 0), (None, {"low": 0, "high": 2})])
+def test_types_per_element_price_the_products_and_bound_them_where_unknown(widths: str | None, expected: Any) -> None:
+    facts = {} if widths is None else {"element_widths": widths, "element_integers": widths}
     narrow = LayerSpec(
         "q", LayerKind.ACTIVATION, ("in",), (2,), (2,), WIDE, WIDE, operation="quantize", attributes=facts
     )
     layer = dense("fc", "q", [[45], [53]])
     found = estimate_design(design(source(2), narrow, layer), VITIS)
-    assert dsp(last(found)) == (2 if low == 2 else {"low": low, "high": 2})
-    assert "bounded" in last(found).notes[0]
+    assert dsp(last(found)) == expected
+    assert any("a quantizer gives every value its own type" in note for note in last(found).notes)
     assert found.fabric.lut is None
     assert "quantizer" in str(found.fabric.doubt)
 

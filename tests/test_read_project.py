@@ -95,6 +95,28 @@ def test_a_stream_takes_its_length_from_the_first_layer(tmp_path: Path) -> None:
     assert design["d"].output_precision == FixedPoint(9, 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "own"), [("dense_latency", False), ("dense_large_mine", True), ("dense_resource", False)]
+)
+def test_functions_named_after_those_of_hls4ml_are_marked(tmp_path: Path, name: str, own: bool) -> None:
+    layer = read(tmp_path, top=TOP.replace("nnet::dense", f"nnet::{name}"))["d"]
+    assert layer.kind is LayerKind.DENSE
+    assert layer.attributes.get("own_function") == (name if own else None)
+
+
+@pytest.mark.parametrize(("function", "at_once"), [("conv_1d_cl", 3), ("conv_1d_large_cl", 1)])
+def test_the_large_convolutions_of_old_versions_take_one_position_after_another(
+    tmp_path: Path, function: str, at_once: int
+) -> None:
+    sizes = {"in_width": 5, "out_width": 3, "n_chan": 1, "n_filt": 2, "filt_width": 3, "stride_width": 1}
+    config = "".join(f"    static const unsigned {name} = {size};\n" for name, size in sizes.items())
+    parameters = PARAMETERS.replace("    static const unsigned n_in = N_IN;\n", config).replace("STRATEGY", "resource")
+    parameters = parameters.replace("n_in * n_out", "6").replace("dense_config", "conv1d_config")
+    top = TOP.replace("nnet::dense", f"nnet::{function}").replace("layer2_out[2]", "layer2_out[6]")
+    design = read(tmp_path, top=top, parameters=parameters, defines=DEFINES.replace("N_IN 3", "N_IN 5"))
+    assert (design["d"].kind, design["d"].parallelization_factor) == (LayerKind.CONV1D, at_once)
+
+
 def test_an_unknown_function_is_carried_under_its_name(tmp_path: Path) -> None:
     top = TOP.replace("nnet::dense<input_t, result_t, config2>", "nnet::fancy_new<input_t, result_t>")
     layer = read(tmp_path, top=top)["d"]
@@ -123,6 +145,13 @@ ClockPeriod: 5
     target = read_project(write(tmp_path / "project", written)).target
     assert (target.backend, target.part, target.clock_ns, target.directives) == ("Vitis", "xcku115", 5.0, ())
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("backend", ["VivadoAccelerator", "VitisAccelerator"])
+def test_accelerators_are_read_as_the_networks_inside(tmp_path: Path, backend: str) -> None:
+    written = {**files(tcl=""), "hls4ml_config.yml": f"Backend: {backend}"}
+    design = read_project(write(tmp_path, written))
+    assert (design.target.backend, design["d"].kind) == (backend, LayerKind.DENSE)
 
 
 EINSUM = """

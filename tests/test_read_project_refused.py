@@ -109,3 +109,9 @@ def test_weights_that_have_no_file_are_named(tmp_path: Path) -> None:
         (project / f"firmware/weights/{name}.h").unlink()
     with pytest.raises(ProjectError, match=r"w2, b2.*has a file NAME.h or NAME.txt in firmware/weights"):
         read_project(project)
+
+
+def test_arrays_of_streams_are_refused_in_words(tmp_path: Path) -> None:
+    top = TOP.replace("input_t x[N_IN]", "hls::stream<input_t> x[N_IN]")
+    with pytest.raises(ProjectError, match="'x' of net is an array of streams: hls4ml writes none"):
+        read(tmp_path, top=top)

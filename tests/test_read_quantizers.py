@@ -67,7 +67,7 @@ def quantized(folder: Path, code: str | None, top: str = TOP) -> LayerSpec:
 def test_a_quantizer_states_the_bits_of_every_element(tmp_path: Path) -> None:
     layer = quantized(tmp_path, CODE)
     assert (layer.kind, layer.operation, layer.output_shape) == (LayerKind.ACTIVATION, "quantize", (3,))
-    assert layer.attributes["element_widths"] == "12 0 4"
+    assert [layer.attributes[name] for name in ("element_widths", "element_integers")] == ["12 0 4", "6 0 1"]
 
 
 def test_without_its_text_a_quantizer_is_told_by_its_form(tmp_path: Path) -> None:

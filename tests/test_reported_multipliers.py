@@ -52,8 +52,6 @@ def test_a_multiplier_goes_where_the_rules_say_and_costs_what_they_say(tool: str
                 right += count
             else:
                 wrong[f"{wide}x{narrow}:{dsp} {block.name}"] += count
-    if (tool, strategy) == ("vitis_hls", "resource"):
-        assert right == 0  # no report has it: the estimate says extrapolated
-        return
-    assert right > 1000
+    thin = (tool, strategy) == ("vitis_hls", "resource")  # the estimate says extrapolated
+    assert right > (20 if thin else 1000)
     assert wrong.total() == 0, wrong.most_common(10)

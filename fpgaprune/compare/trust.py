@@ -21,6 +21,7 @@ _SHOWN: Final = 60
 _LISTED: Final = 3
 _MULTIPLYING: Final = {LayerKind.DENSE, LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.BATCH_NORM}
 _ACTIVATION: Final = re.compile(r"(relu|leaky_relu|softmax|sigmoid|hard_sigmoid|tanh|hard_tanh|pooling[12]d)_")
+_PRODUCT: Final = re.compile(r"product_dense_ap_|product(_\d+)?$")
 _TYPE: Final = re.compile(r"ap_(u?)fixed_(\d{1,3})_(-?\d{1,3})_\d_\d_\d+")
 
 
@@ -38,6 +39,30 @@ def foreign(design: Design, report: SynthesisReport, matches: Mapping[str, Match
             reason = _other_constants(layer, modules[name])
             if reason is not None:
                 yield reason
+
+
+def own_functions(design: Design, report: SynthesisReport | None = None) -> str | None:
+    """Why the rules for hls4ml's kernels may not hold: layers that are not by them, or by old or changed ones.
+
+    None where nothing tells. A report tells where single products are modules: since hls4ml 0.5 the tool sees through
+    them. None of the 104 public projects that the rules were read off has such modules, but others do.
+    """
+    names = sorted({str(layer.attributes["own_function"]) for layer in design if "own_function" in layer.attributes})
+    if names:
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        return (
+            f"the project has functions of its own, {', '.join(names[:_LISTED])}{more}: what they cost does not follow "
+            "from the rules for hls4ml's"
+        )
+    single = next((m.name for m in report.modules if _PRODUCT.match(m.name)), None) if report is not None else None
+    return (
+        None
+        if single is None
+        else (
+            f"the report has a module for a single product, {_short(single)}: the kernels are older than hls4ml 0.5 or "
+            "changed, and the rules are for others"
+        )
+    )
 
 
 def _other_layers(design: Design, report: SynthesisReport) -> Iterator[str]:

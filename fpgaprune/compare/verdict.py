@@ -7,7 +7,7 @@ from typing import Final
 from fpgaprune.compare.explain import explain
 from fpgaprune.compare.figures import layer_figures, total_figures
 from fpgaprune.compare.matching import Match, match_modules
-from fpgaprune.compare.trust import foreign, other_multiplications, other_target, remarks
+from fpgaprune.compare.trust import foreign, other_multiplications, other_target, own_functions, remarks
 from fpgaprune.compare.wrapping import network_report, surroundings
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
@@ -59,7 +59,7 @@ def compare(
         stale = (*foreign(design, report, matches), *other_multiplications(design, estimate, report, matches))
     if older is not None and total.verdict is not Verdict.AGREES:
         stale = (*stale, older)
-    verdict, why = _verdict(estimate, report, stale, rows, total)
+    verdict, why = _verdict(estimate, report, (*stale, *_own(design, report, total)), rows, total)
     more = _more(design, estimate, report, network, (*_unmatched(rows, total),))
     if older is not None and older not in why:
         more = (older, *more)
@@ -77,6 +77,12 @@ def compare(
         basis=None if report is None else report.stage,
         stages=tuple(StageFacts.of(one) for one in sorted(reports, key=lambda one: list(Stage).index(one.stage))),
     )
+
+
+def _own(design: Design, report: SynthesisReport | None, total: ComparisonRow) -> tuple[str, ...]:
+    """Why a disagreement may be nobody's error: layers that hls4ml did not write."""
+    reason = own_functions(design, report) if total.verdict is Verdict.DISAGREES else None
+    return () if reason is None else (reason,)
 
 
 def _more(
@@ -164,14 +170,14 @@ def _total(
 def _verdict(
     estimate: Estimate,
     report: SynthesisReport | None,
-    stale: Sequence[str],
+    doubtful: Sequence[str],
     rows: Sequence[ComparisonRow],
     total: ComparisonRow,
 ) -> tuple[Verdict, tuple[str, ...]]:
     """The verdict over all rows, and the reasons that decided it."""
     if report is None or total.reported is None or total.estimated is None:
         return Verdict.UNKNOWN, () if report is None else ("the report does not state its DSPs",)
-    doubts = [reason for reason in (other_target(estimate, report), *stale) if reason]
+    doubts = [reason for reason in (other_target(estimate, report), *doubtful) if reason]
     if doubts:
         return Verdict.UNKNOWN, tuple(doubts)
     if estimate.not_estimated and total.verdict is Verdict.DISAGREES and total.estimated.low <= total.reported:

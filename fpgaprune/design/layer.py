@@ -188,7 +188,8 @@ class LayerSpec:
     `inv_inp_precision` (sum); average pooling: `count_pad` where padding is counted; concatenate: `axis`; transpose:
     `permutation`; depthwise convolution: `depth_multiplier`; convolution in a stream by hls4ml 1.0 or later:
     `window_function` (true: window and product are a function of their own, which keeps the window between calls);
-    `quantize`: `element_widths`, the bits of every element in order, where the project says them; any layer with
+    `quantize`: `element_widths` and `element_integers`, the bits and integer bits of every element in order, where the
+    project says them; any layer with
     weights: `store_weights_in_bram` where it is true.
 
     A layer with a sparse kernel of our own: `sparse_kernel` (true), and per position `kernel_multipliers`,

@@ -1,17 +1,18 @@
 """Layers that multiply element by element: batch normalization, softmax, activations, averages, merges."""
 
+from collections import Counter
 from dataclasses import replace
 from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.design import CONTRACTIONS, Encoding, LayerSpec
+from fpgaprune.design import CONTRACTIONS, Encoding, LayerKind, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.kernels import multiplied_codes
 from fpgaprune.estimate.matrix import KERNEL_NOTE, multiplies_at_once, written_kernel
-from fpgaprune.estimate.products import Products
+from fpgaprune.estimate.products import Products, bits_of
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 
@@ -49,8 +50,14 @@ def estimate_batch_norm(layer: LayerSpec, context: Context) -> Finding:
     if layer.attributes.get("sparse_kernel") and not at_once:
         found = written_kernel(str(layer.attributes["kernel_bits"]), data.width, context)
         return replace(found, products=products, first_order=first)
-    counted = _scales(layer, scale, copies, context)
     limit = layer.multiplier_limit if layer.multiplier_limit is not None else ceil(elements / reuse_factor)
+    packet = _packet(layer, context)
+    if packet < scale.size and scale.size % packet == 0:
+        cost = _in_turns(scale.reshape(-1, packet), data, min(limit, packet), context)
+        first = packet * context.pricing.tiles(data.width, weight.precision.width)
+        note = f"its {scale.size // packet} packets take turns: every multiplier chooses among as many constants"
+        return Finding(cost, products, first, (note,))
+    counted = _scales(layer, scale, copies, context)
     limited = None if context.unrolls or at_once else limit
     cost = constant_cost(counted, data.width, context.pricing, limited, sign_added=context.adds_sign(layer))
     at_once_note = (KERNEL_NOTE,) if at_once and not context.unrolls else ()
@@ -71,6 +78,32 @@ def _unseen_reuse(context: Context, reuse_factor: int, cost: Cost) -> tuple[str,
         return ()
     note = "extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings"
     return (note,) if cost.multipliers.high else ()
+
+
+def _packet(layer: LayerSpec, context: Context) -> int:
+    """How many values arrive at once: all of them but in a stream that is longer than one packet."""
+    size = prod(layer.input_shape)
+    if not context.streams or context.unrolls or not layer.inputs:
+        return size
+    source = context.design[layer.inputs[0]]
+    while source.kind is LayerKind.RESHAPE and source.operation == "flatten" and source.inputs:
+        source = context.design[source.inputs[0]]
+    return source.output_shape[-1] if source.output_shape else size
+
+
+def _in_turns(scale: NDArray[np.int64], data: FixedPoint, limit: int, context: Context) -> Cost:
+    """Multipliers by one constant of their column in turn: as wide as the widest, unsigned where none is negative.
+
+    So are the 32 multipliers of a recorded normalization of 128 values that arrive in four packets.
+    """
+    by_price: Counter[int] = Counter()
+    for column in scale.T:
+        if (column == column[0]).all():
+            by_price[constant_cost(context.count(column[:1, None]), data.width, context.pricing).dsp.high] += 1
+        else:
+            by_price[context.pricing.dsp(data.width, bits_of(column))] += 1
+    dearest = sorted(by_price.elements(), reverse=True)[: max(1, limit)]
+    return Cost(Bound.exactly(len(dearest)), Bound.exactly(sum(dearest)))
 
 
 def estimate_softmax(layer: LayerSpec, context: Context) -> Finding:

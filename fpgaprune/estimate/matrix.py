@@ -12,7 +12,7 @@ from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.kernels import multiplied_codes, multipliers_by_bits
 from fpgaprune.estimate.positions import position_matrices
-from fpgaprune.estimate.products import Products
+from fpgaprune.estimate.products import Products, bits_of
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
 
@@ -74,10 +74,12 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
     if dead:
         what = "dead neurons" if layer.kind is LayerKind.DENSE else "padding and of dead neurons"
         notes = (*notes, f"{dead} products of {what} are removed")
-    if finding.cost is not None and context.narrowed(layer):
-        low, note = _by_element(layer, matrix, context)
-        cost = Cost(finding.cost.multipliers, Bound(min(low, finding.cost.dsp.low), finding.cost.dsp.high))
-        notes = (*notes, note)
+    each = _by_element(matrix, context.element_widths(layer), context)
+    if each is not None:
+        finding = each
+    elif finding.cost is not None and context.narrowed(layer):
+        cost = Cost(Bound(0, finding.cost.multipliers.high), Bound(0, finding.cost.dsp.high))
+        notes = (*notes, "bounded: a quantizer gives every value its own type, and only the widest is known")
         finding = replace(finding, cost=cost)
     return replace(
         finding,
@@ -220,6 +222,20 @@ def _folded(matrix: Matrix, context: Context) -> Finding:
     return Finding(cost, notes=() if cost.dsp.is_exact else (why,))
 
 
+def _by_element(matrix: Matrix, widths: NDArray[np.int64] | None, context: Context) -> Finding | None:
+    """The products of values that have a type each, every one by its own constant; None where either is not so."""
+    constants = matrix.constant and matrix.kernel is None and matrix.weight.encoding is Encoding.FIXED
+    alone = matrix.reuse_factor == 1 and matrix.copies == 1 and matrix.strategy in {Strategy.LATENCY, Strategy.RESOURCE}
+    if widths is None or widths.size != matrix.codes.shape[0] or not (constants and alone) or context.unrolls:
+        return None
+    parts = [
+        constant_cost(context.count(matrix.codes[widths == width]), int(width), context.pricing)
+        for width in np.unique(widths[widths > 0])
+    ]
+    note = "a quantizer gives every value its own type, and each product is priced at its width"
+    return Finding(reduce(Cost.__add__, parts, NOTHING), notes=(note,))
+
+
 def _counted(matrix: Matrix, context: Context) -> Products:
     """Products of all copies."""
     return context.count(matrix.codes).scaled(matrix.copies) if matrix.apart is None else matrix.apart
@@ -235,9 +251,7 @@ def _last_lane_bits(matrix: Matrix) -> int:
     hls4ml packs one constant of every lane into a word of memory (ARRAY_RESHAPE by blocks), the last lane uppermost,
     and the tool drops the upper bits that no word needs: so it is in all 160 weight memories that reports list.
     """
-    last = matrix.codes.T.ravel()[(matrix.lanes // matrix.copies - 1) * matrix.reuse_factor :]
-    low, high = int(last.min()), int(last.max())
-    return high.bit_length() if low >= 0 else max(high, -low - 1).bit_length() + 1
+    return bits_of(matrix.codes.T.ravel()[(matrix.lanes // matrix.copies - 1) * matrix.reuse_factor :])
 
 
 def _resource(matrix: Matrix, context: Context) -> Finding:
@@ -295,22 +309,6 @@ def first_order(matrix: Matrix, context: Context) -> int:
     return matrix.lanes * context.pricing.tiles(matrix.data.width, matrix.weight.precision.width)
 
 
-def _by_element(layer: LayerSpec, matrix: Matrix, context: Context) -> tuple[int, str]:
-    """DSPs where every product is as narrow as its datum's own type, and why that is a bound; 0 where none is known.
-
-    No report of such a design came with the types, so how far the tool narrows to them is not known.
-    """
-    text = context.design[layer.inputs[0]].attributes.get("element_widths")
-    widths = np.array(str(text or "").split(), dtype=np.int64)
-    if layer.kind is not LayerKind.DENSE or widths.size != matrix.codes.shape[0] or matrix.reuse_factor > 1:
-        return 0, "bounded: a quantizer gives every value its own type, and only the widest is known"
-    costs = [
-        constant_cost(context.count(matrix.codes[widths == width]), int(width), context.pricing).dsp.low
-        for width in np.unique(widths[widths > 0])
-    ]
-    return sum(costs), "bounded: from products as narrow as each value's own type to those of the array's"
-
-
 def _doubts(layer: LayerSpec, copies: int, context: Context) -> tuple[tuple[str, ...], bool]:
     """Combinations that no recorded report has confirmed."""
     rules, forced = context.rules, context.pricing.implementation is not None
@@ -324,9 +322,11 @@ def _doubts(layer: LayerSpec, copies: int, context: Context) -> tuple[tuple[str,
     if layer.kind in _DEPTHWISE and not confirmed:
         notes.append("extrapolated: depthwise convolutions were seen in Vivado HLS' streams at Latency only")
     if rules.tool == "vitis_hls" and strategy is Strategy.RESOURCE:
-        notes.append("extrapolated: no report of Vitis HLS has the Resource strategy")
+        notes.append("extrapolated: of Vitis HLS' reports only four layers, in streams, have the Resource strategy")
     elif rules.tool == "vitis_hls" and reuse_factor > 1 and not forced:
-        notes.append("extrapolated: no report of Vitis HLS has a reuse factor above 1 at default settings")
+        notes.append(
+            "extrapolated: in Vitis HLS' reports at default settings only three layers have a reuse factor above 1"
+        )
     if strategy is Strategy.RESOURCE_UNROLLED and reuse_factor == 1:
         notes.append("extrapolated: no report has the strategy resource_unrolled")
     if context.unrolls and layer.kind is not LayerKind.DENSE:

@@ -147,6 +147,10 @@ def estimate_layer(layer: LayerSpec, context: Context, *, doubtful: bool = False
         finding = Finding(None, notes=(f"not estimated: no rule for {layer.operation or layer.kind}",))
     else:
         finding = rule(layer, context)
+    own = layer.attributes.get("own_function")
+    if own is not None:
+        note = f"extrapolated: {own} is no function of hls4ml, whose rules are taken for it"
+        finding = replace(finding, notes=(*finding.notes, note), extrapolated=True)
     cost = finding.cost
     return LayerEstimate(
         name=layer.name,

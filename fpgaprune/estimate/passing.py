@@ -47,7 +47,7 @@ class Passage:
         match layer.kind:
             case LayerKind.DENSE if nonzero is not None and nonzero.shape == (inputs[0].size, layer.output_size):
                 return _any(nonzero[inputs[0]])
-            case LayerKind.BATCH_NORM:
+            case _ if _has_own_factors(layer):
                 scale = _per_element(layer, inputs[0].size)
                 return None if scale is None else inputs[0] & scale
             case LayerKind.MERGE if layer.operation not in CONTRACTIONS:
@@ -70,7 +70,7 @@ class Passage:
         match layer.kind:
             case LayerKind.DENSE if nonzero is not None and nonzero.shape == (last, read.size):
                 return [_any(nonzero[:, read].T)]
-            case LayerKind.BATCH_NORM if read.size == last:
+            case _ if _has_own_factors(layer) and read.size == last:
                 scale = _per_element(layer, last)
                 return [None if scale is None else read & scale]
             case LayerKind.MERGE if layer.operation not in CONTRACTIONS:
@@ -108,8 +108,16 @@ def _is_wire(layer: LayerSpec, activations: frozenset[str]) -> bool:
     return layer.kind is LayerKind.ACTIVATION and layer.operation in activations
 
 
+def _has_own_factors(layer: LayerSpec) -> bool:
+    """Whether a layer does something else to every element: a scale, or a type of its own."""
+    return layer.kind is LayerKind.BATCH_NORM or layer.operation == "quantize"
+
+
 def _per_element(layer: LayerSpec, size: int) -> Mask | None:
-    """Which elements a batch normalization scales by something else than zero."""
+    """Which elements a normalization scales by something else than zero, or a quantizer leaves a bit of."""
+    if layer.operation == "quantize":
+        widths = str(layer.attributes.get("element_widths", "")).split()
+        return np.array([width != "0" for width in widths]) if len(widths) == size else np.ones(size, dtype=bool)
     if layer.weight is None:
         return None
     scale: Mask = layer.weight.values.ravel() != 0

@@ -43,6 +43,12 @@ class Products:
         return Products(self.negative * times, self.positive * times)
 
 
+def bits_of(codes: NDArray[np.int64]) -> int:
+    """Bits of a value that is one of the codes: unsigned where none is negative, two's complement otherwise."""
+    low, high = int(codes.min()), int(codes.max())
+    return high.bit_length() if low >= 0 else max(high, -low - 1).bit_length() + 1
+
+
 def _sum(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
     total = np.zeros(max(one.size, other.size), dtype=np.int64)
     total[: one.size] += one

@@ -22,6 +22,7 @@ from fpgaprune.estimate.fabric.schedule import Clock, levels_of
 from fpgaprune.estimate.fabric.structure import Structure
 from fpgaprune.estimate.fabric.trees import Trees, grow_trees, operand_widths
 from fpgaprune.estimate.pricing import Pricing
+from fpgaprune.estimate.rules import MappingRules, version_of
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint, Overflow
 
 
@@ -68,9 +69,7 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     dropped = 0
     if weight.encoding is Encoding.FIXED:
         dropped = max(0, data.fraction + weight.precision.fraction - accumulator.fraction)
-    # Where no low bit is cut, Vitis HLS makes one chain of additions and subtractions instead of balanced trees:
-    # 494 summands took 192 cycles, 129 took 48 (Vitis HLS 2021.1, 8 x 8 bits into a 16-bit accumulator).
-    chained = dropped == 0 and pricing.rules.tool == "vitis_hls"
+    chained = dropped == 0 and _chains(pricing.rules)
     trees = grow_trees(
         operand_widths(product.codes, data.width, signed=data.signed),
         _bias_widths(product.bias, accumulator),
@@ -121,6 +120,16 @@ def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Str
     return structure, ProductTiming(edges, max(1, min(product.reuse_factor, edges + 1), turns))
 
 
+def _chains(rules: MappingRules) -> bool:
+    """Whether the tool makes one chain of additions and subtractions, not balanced trees, where no low bit is cut.
+
+    494 summands took 192 cycles, 129 took 48 (Vitis HLS 2021.1, 8 x 8 bits into a 16-bit accumulator). In eight
+    projects of Vitis HLS 2023.2 to 2024.2, 64 take one cycle, and registers are few. No report has the versions
+    between.
+    """
+    return rules.tool == "vitis_hls" and rules.version is not None and version_of(rules.version) < _BALANCES
+
+
 def _accumulation_lut(product: MatrixProduct, trees: Trees, clock: Clock, *, chained: bool) -> float:
     """LUTs of the adders of all products; those of a kernel in turns add what comes in one slot."""
     width = product.accumulator.width
@@ -131,6 +140,7 @@ def _accumulation_lut(product: MatrixProduct, trees: Trees, clock: Clock, *, cha
 
 
 _MOST_BITS = 64  # of a constant
+_BALANCES = (2022, 1)  # the first version of Vitis HLS that is taken to balance every sum
 # Additions as long as what a lane does beside its multiplication: choosing the datum, reading the weight, adding.
 # UltraScale+ keeps one register a lane at 5 ns and none at 10 ns, 7-series three at both (12 designs, Vivado HLS
 # 2019.1 to 2020.1).

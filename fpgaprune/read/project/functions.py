@@ -74,6 +74,20 @@ _HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
 )
 
 
+# What multiplies by weights in any version of hls4ml, and our sparse kernels; what else is read above is others' own.
+_OF_HLS4ML = re.compile(
+    r"dense(_latency|_compressed|_sparse|_(resource|large)(_rf_\w+)?)?|dense_da_\d+|compute_layer|compute_large_layer"
+    r"|(pointwise_|depthwise_|separable_)?conv_?[12]d(_large|_sparse)?(_buffer|_encoded|_latency|_resource)?(_cl|_cf)?"
+    r"|normalize(_(binary|ternary)_tanh|_sparse)?|(lstm|gru|bidirectional)(_sparse)?(_stack)?"
+)
+_MULTIPLY = frozenset({dense, separable, convolution, batch_norm, recurrent})
+
+
+def is_own(function: str) -> bool:
+    """Whether a function that multiplies by weights is none of hls4ml's, but named after one."""
+    return handler_of(function) in _MULTIPLY and _OF_HLS4ML.fullmatch(function) is None
+
+
 def handler_of(function: str) -> Handler:
     """What reads a call of the function."""
     return next((handler for pattern, handler in _HANDLERS if pattern.fullmatch(function)), _unknown)

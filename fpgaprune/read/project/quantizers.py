@@ -40,10 +40,11 @@ def quantizer(site: Site) -> LayerSpec | None:
     attributes = {}
     body = _body(site)
     if body is not None:
-        widths = list(_widths(body))
-        if len(widths) != prod(shape) or None in widths:
+        types = [found for found in _types(body) if found is not None]
+        if len(types) != prod(shape) or None in _types(body):
             return None
-        attributes["element_widths"] = " ".join(map(str, widths))
+        attributes["element_widths"] = " ".join(str(width) for width, _ in types)
+        attributes["element_integers"] = " ".join(str(integer) for _, integer in types)
     return site.spec(LayerKind.ACTIVATION, "quantize", shape, shape, attributes=attributes, reuse_factor=None)
 
 
@@ -56,21 +57,22 @@ def _body(site: Site) -> str | None:
     return None if start is None else text[start.end() : text.find("}", start.end())]
 
 
-def _widths(body: str) -> Iterator[int | None]:
-    """Bits of every element, in order; None for a statement of another form."""
+def _types(body: str) -> Iterator[tuple[int, int] | None]:
+    """Bits and integer bits of every element, in order; None for a statement of another form."""
     statements = re.sub(r"^\s*#[^\n]*", "", body, flags=re.MULTILINE).split(";")
     for index, statement in enumerate(text for text in map(str.strip, statements) if text):
         match = _ELEMENT.fullmatch(statement)
         if match is None or int(match["to"]) != index or match["of"] not in (None, str(index)):
             yield None
         elif match["type"] is None:
-            yield 0
+            yield 0, 0
         else:
-            yield _width(match["type"])
+            yield _type(match["type"])
 
 
-def _width(text: str) -> int | None:
+def _type(text: str) -> tuple[int, int] | None:
     try:
-        return FixedPoint.from_cpp(text).width
+        found = FixedPoint.from_cpp(text)
     except DesignError:
         return None
+    return found.width, found.integer

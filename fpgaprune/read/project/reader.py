@@ -11,7 +11,7 @@ from fpgaprune.errors import DesignError, ProjectError
 from fpgaprune.read.conventions import shaped, stream_shape
 from fpgaprune.read.project.calls import LayerCall, ProjectCalls, find_top
 from fpgaprune.read.project.folder import ProjectFolder
-from fpgaprune.read.project.functions import handler_of
+from fpgaprune.read.project.functions import handler_of, is_own
 from fpgaprune.read.project.site import Config, Site, Source, Tensor, real_number
 from fpgaprune.read.project.source import Call, Headers, TopFunction, Variable, read_headers
 from fpgaprune.read.project.target import ProjectTarget, read_target
@@ -133,6 +133,12 @@ class _Reader:
 
     def _tensor(self, name: str) -> Tensor:
         variable = self._top.variables[name]
+        if variable.sizes and variable.type.startswith("hls::stream"):
+            message = (
+                f"{name!r} of {self._top.name} is an array of streams: hls4ml writes none, so the layers around it are "
+                "somebody's own, and fpgaprune reads those of hls4ml"
+            )
+            raise ProjectError(message)
         facts = self._source.type(variable.type)
         if variable.is_stream:
             return Tensor(name, facts.precision, None, facts.lanes)
@@ -223,7 +229,8 @@ class _Reader:
         layers = made if isinstance(made, tuple) else (made,)
         for layer in layers:
             config = layer.config or (site.config.name if site.config else None)
-            self._layers[layer.name] = replace(layer, config=config)
+            own = {"own_function": call.function} if is_own(call.function) else {}
+            self._layers[layer.name] = replace(layer, config=config, attributes={**layer.attributes, **own})
         self._produced.update(dict.fromkeys(written, layers[-1].name))
         variables = self._top.variables
         self._calls.append(

@@ -11,7 +11,12 @@ from fpgaprune.design import Target
 from fpgaprune.errors import ProjectError
 from fpgaprune.read.project.folder import ProjectFolder
 
-BACKENDS: Mapping[str, str] = {"vivado": "Vivado", "vitis": "Vitis", "vivadoaccelerator": "VivadoAccelerator"}
+BACKENDS: Mapping[str, str] = {
+    "vivado": "Vivado",
+    "vitis": "Vitis",
+    "vivadoaccelerator": "VivadoAccelerator",
+    "vitisaccelerator": "VitisAccelerator",
+}
 _SCRIPTS = ("project.tcl", "build_prj.tcl", "build_opt.tcl")
 _SET = re.compile(r"^\s*set\s+(\w+)\s+\"?([^\"\n]*?)\"?\s*$", re.MULTILINE)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
