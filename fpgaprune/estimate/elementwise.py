@@ -11,8 +11,8 @@ from fpgaprune.design import CONTRACTIONS, Encoding, LayerKind, LayerSpec
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost, constant_cost, exactly
 from fpgaprune.estimate.kernels import multiplied_codes
-from fpgaprune.estimate.matrix import KERNEL_NOTE, multiplies_at_once, written_kernel
 from fpgaprune.estimate.products import Products, bits_of
+from fpgaprune.estimate.strategies import KERNEL_NOTE, multiplies_at_once, written_kernel
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound
 

@@ -14,7 +14,7 @@ import numpy as np
 from fpgaprune.design import Encoding, LayerKind, LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context, Finding
 from fpgaprune.estimate.cost import NOTHING, Cost
-from fpgaprune.estimate.matrix import Matrix, estimate_matrix, first_order
+from fpgaprune.estimate.strategies import Matrix, estimate_matrix, first_order
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
 
