@@ -13,7 +13,8 @@ from fpgaprune.cli import main
 from fpgaprune.compress.quantization import LayerTypes, PostTraining
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
-from fpgaprune.flow.bits import BitSearch, train_within
+from fpgaprune.flow.bits import BitSearch
+from fpgaprune.flow.bits_training import train_within
 from fpgaprune.flow.compression import Compression
 from fpgaprune.flow.generate import generate
 from fpgaprune.flow.quantize import quantize_within

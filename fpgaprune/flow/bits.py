@@ -3,8 +3,8 @@
 What is lost is measured layer by layer on validation samples, what is saved follows from the estimate of the weights.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -22,7 +22,6 @@ from fpgaprune.results.bits import COST_NAMES, BitLimits, BitsResult, LayerBits,
 NARROWER: Final = (12, 10, 8, 7, 6, 5, 4, 3, 2)
 _FEWEST: Final = 2
 _ALWAYS: Final = ("max_dsp", "max_lut")
-_ATTEMPTS: Final = 4
 _NOTHING: Final = 1e-3  # of the loss: less is noise, and not told apart
 
 
@@ -282,36 +281,6 @@ def _check(limits: BitLimits, narrower: tuple[int, ...], session: Compression) -
     if limits.min_score is not None and session.score.name == "loss":
         message = "the score of this model is its loss, for which less is better; name another one, such as r2"
         raise ConfigError(message)
-
-
-def train_within(search: BitSearch, limits: BitLimits, train: Callable[[Any], Any]) -> QuantizeResult | None:
-    """The model of a search, trained, that meets the limits all the same; None where the search cannot meet them.
-
-    Where training moves weights to codes that cost more than is allowed, the search goes on and leaves room for it.
-    Raises ConfigError where that does not end.
-    """
-    asked = limits
-    for _ in range(_ATTEMPTS):
-        if not search.within(asked):
-            break
-        found = search.quantized()
-        train(found.model)
-        over = search.over(limits, found.model)
-        if not over:
-            return found
-        asked = _tightened(asked, over)
-    if asked is limits:
-        return None
-    message = (
-        "the limits hold before training and not after it: it keeps moving weights to codes that cost more. Allow a "
-        "little more, or train less"
-    )
-    raise ConfigError(message)
-
-
-def _tightened(limits: BitLimits, over: Mapping[str, int]) -> BitLimits:
-    """Limits that leave room for what was exceeded."""
-    return replace(limits, **{name: max(0, limits.of_cost[name] - much) for name, much in over.items()})
 
 
 def _worse(start: Score, score: Score) -> float:

@@ -27,7 +27,8 @@ from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.factorization import LowRank, factorize
 from fpgaprune.compress.quantization import PostTraining, fine_tune, quantizable, quantize
 from fpgaprune.errors import ModelError
-from fpgaprune.flow.bits import BitSearch, OnStep, train_within
+from fpgaprune.flow.bits import BitSearch, OnStep
+from fpgaprune.flow.bits_training import train_within
 from fpgaprune.flow.budget_training import train_to_budget
 from fpgaprune.flow.compression import Compression
 from fpgaprune.flow.constants import change_constants

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fpgaprune.compress.quantization import PostTraining, fine_tune, quantize
-from fpgaprune.flow.bits import NARROWER, BitSearch, OnStep, train_within
+from fpgaprune.flow.bits import NARROWER, BitSearch, OnStep
+from fpgaprune.flow.bits_training import train_within
 from fpgaprune.flow.compression import Compressed, Compression, OnEpoch, Watch
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.results.bits import BitLimits, BitsResult
