@@ -4,7 +4,8 @@ DIR holds one folder per hls4ml project (`firmware/`, Tcl scripts, `report/`, `m
 and `part`) and, optionally, `STATUS.json`, which names the projects whose report does not belong to their weights.
 Those are left out, as are the ones whose report names layers or constants that the project does not have, and the ones
 with functions of their own in place of hls4ml's. Layers with the same constants and the same report count once in a
-set. Beside the estimate stand what simpler models say:
+set; those whose data have a type per value that the project does not tell are a set of their own. Beside the estimate
+stand what simpler models say:
 
   nonzero      nonzero constants / reuse factor
   first order  all constants / reuse factor x blocks of one multiplication of the declared widths
@@ -127,6 +128,8 @@ def _layers(
         if any(shared[module] > 1 for module in match.modules):
             continue  # a module of several layers tells nothing of one
         group = f"{tool} {_what(layer)} {'default' if forced is None else f'forced {forced}'}"
+        if not _has_known_types(layer, design):
+            group += ", types unknown"
         yield LayerResult(
             project=project,
             layer=found.name,
@@ -141,6 +144,17 @@ def _layers(
                 "hls4ml": _hls4ml(layer),
             },
         )
+
+
+def _has_known_types(layer: LayerSpec, design: Design) -> bool:
+    """Whether the project tells the types of its data: not where a quantizer's code, with one per value, is missing."""
+    while len(layer.inputs) == 1:
+        layer = design[layer.inputs[0]]
+        if layer.operation == "quantize":
+            return "element_widths" in layer.attributes
+        if layer.kind not in {LayerKind.ACTIVATION, LayerKind.RESHAPE, LayerKind.POOLING}:
+            return True
+    return True
 
 
 def _nonzero(layer: LayerSpec, found: LayerEstimate) -> int:

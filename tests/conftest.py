@@ -1,10 +1,14 @@
 """Fixtures that every test module may use."""
 
 import csv
+import os
 import tarfile
 from pathlib import Path
 
 import pytest
+
+# Numba compiles what da4ml needs on first use, for minutes if it is to be fast; networks of tests are small.
+os.environ.setdefault("NUMBA_OPT", "0")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

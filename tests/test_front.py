@@ -254,7 +254,7 @@ def test_broken_firmware_is_an_error_of_the_compiler(two: Path, tmp_path: Path) 
 @pytest.mark.parametrize("seed", [3])
 def test_the_types_equal_the_headers_of_amd(tmp_path: Path, seed: int) -> None:
     project = csim_project.write_project(tmp_path / "two")
-    (tmp_path / "types.cpp").write_text(program(seed, 5))
+    (tmp_path / "types.cpp").write_text(program(seed, 3))
     ours, theirs = template_folder() / "open", project / "firmware" / "ap_types"
     simulation = find_compiler()
     printed = []
