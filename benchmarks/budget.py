@@ -1,6 +1,7 @@
 """`Budget` against magnitude pruning and against fewer bits, weights and values of 16 bits: accuracy, DSPs, LUTs.
 
     python -m benchmarks.budget [DIR] [--sets digits,mnist,...] [--seeds N] [--jobs N] [--full] [--netlist]
+                                [--sparsities 0.9,0.95] [--bits 3,2] [--shares 0.1,0.05]
 
 The networks and data are those of `python -m benchmarks.compression`: 64, 32 and 32 neurons, the digits of 8x8 pixels
 by default, other sets from DIR/data by name. A dense network is trained per seed; from it start, all with the same
@@ -12,9 +13,9 @@ number of epochs, the same split and that network as their teacher:
 
 Epochs are chosen on the validation part; accuracy is on the test part, mean and spread (largest less smallest) over
 the seeds. For each loss of accuracy against the dense network (0, with the spread of its own seeds allowed, 0.5 and
-1 %) `fewest_lut` names what each family needs; `ratio` is the better of the other two over the budget. `--netlist`
-compiles these networks of the first seed through clang and counts adders. `--full`: more seeds, more points.
-The last line is JSON.
+1 %) `fewest_lut` names what each family needs; `ratio` is the better of the other two over the budget. Families whose
+last point is still good enough are `at_end`: easier sets need points further down. `--netlist` compiles these networks
+of the first seed through clang and counts adders. `--full`: more seeds, more points. The last line is JSON.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -90,8 +91,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--netlist", action="store_true")
+    parser.add_argument("--sparsities", type=_numbers, help="shares of the weights to remove, ascending")
+    parser.add_argument("--bits", type=_numbers, help="bits of the weights, descending")
+    parser.add_argument("--shares", type=_numbers, help="shares of the dense network's LUTs, descending")
     asked = parser.parse_args(arguments)
     plan = (full if asked.full else usual)(asked.epochs)
+    given = {"sparsities": asked.sparsities, "shares": asked.shares, "bits": asked.bits and tuple(map(int, asked.bits))}
+    plan = replace(plan, **{name: points for name, points in given.items() if points})
     seeds = range(asked.seeds or (5 if asked.full else 3))
     os.environ.update({"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"})  # processes side by side instead
     result: dict[str, Any] = {"epochs": asked.epochs, "seeds": len(seeds)}
@@ -107,6 +113,10 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"{name}, loss {loss}: {json.dumps(each)}", flush=True)
             result[name] = {"rows": rows, "at_loss": found}
     print(json.dumps(result))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split(","))
 
 
 def run_set(folder: Path, name: str, seeds: Sequence[int], plan: Plan, kept: Path, jobs: int) -> list[list[Row]]:
@@ -199,7 +209,9 @@ def at_losses(rows: Sequence[Row]) -> dict[str, Row]:
             best[family] = min(fine, key=lambda row: float(row["lut"]), default=None)
         mine, others = best["budget"], [row["lut"] for row in (best["pruned"], best["fewer bits"]) if row]
         ratio = round(min(others) / mine["lut"], 3) if mine and others else None
-        result[str(loss)] = {"fewest_lut": best, "ratio": ratio}
+        last = {row["family"]: number for number, row in enumerate(rows)}
+        at_end = [family for family, row in best.items() if row and row["number"] == last[family]]
+        result[str(loss)] = {"fewest_lut": best, "ratio": ratio, "at_end": at_end}
     return result
 
 

@@ -23,6 +23,7 @@ def test_the_cheapest_of_each_family_within_the_loss_is_named() -> None:
     assert [found[loss]["ratio"] for loss in ("0.0", "0.005", "0.01")] == [round(400 / 350, 3), 2.0, 2.0]
     assert found["0.01"]["fewest_lut"]["fewer bits"] is None
     assert found["0.01"]["fewest_lut"]["budget"]["number"] == 5
+    assert [found[loss]["at_end"] for loss in ("0.0", "0.01")] == [[], ["pruned", "budget"]]
 
 
 def test_seeds_are_averaged_with_the_spread_of_their_accuracy() -> None:
