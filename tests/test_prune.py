@@ -342,3 +342,37 @@ def test_tables_of_the_wrong_width_and_several_inputs_are_refused(tmp_path: Path
 )
 def test_the_loss_follows_the_targets(outputs: int, y: np.ndarray, loss: str) -> None:
     assert likely_loss(FakeModel(outputs), y) == loss
+
+
+@pytest.mark.keras
+def test_emptied_neurons_make_the_file_smaller_and_the_record_counts_what_is_in_it(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "small.h5"
+    words = ["--method", "l0", "--target-sparsity", "0.5", "--set", "group=output", "--set", "epochs=3",
+             "--set", "fine_tune_epochs=1", "--exclude", "second", "--shrink"]  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        main(["prune", str(files / "plain.h5"), "--data", str(files / "data.npz"), "-o", str(out), *words])
+    assert not ended.value.code
+    record = json.loads((tmp_path / "small.pruning.json").read_text())
+    kernels = [layer.kernel.numpy() for layer in load_model(out).model.layers if layer.weights]
+    assert record["removed_neurons"] == {"first": 8}
+    assert record["weights"] == {"before": 160, "after": sum(kernel.size for kernel in kernels)}
+    assert record["weights"]["after"] == 80
+    zeros = sum(int((kernel == 0).sum()) for kernel in kernels)
+    assert record["sparsity"]["after"] == zeros / 80
+    assert "taken out: 8 of first" in capsys.readouterr().out
+
+
+@pytest.mark.keras
+def test_limits_of_a_recipe_are_refused_where_a_model_is_changed(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("max_dsp = 20\n")
+    words = ["--data", str(files / "data.npz"), "-o", str(tmp_path / "out.h5"), "--config", str(recipe)]
+    for verb in (["prune", "--method", "csd_rounding"], ["quantize"], ["distill", "--teacher", "none.h5"]):
+        with pytest.raises(SystemExit) as ended:
+            main([verb[0], str(files / "plain.h5"), *words, *verb[1:]])
+        assert ended.value.code == 2
+        assert "--max-dsp" in capsys.readouterr().err

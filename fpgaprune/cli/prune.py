@@ -65,7 +65,8 @@ def run(
     score: ScoreOption = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
     shrink: Annotated[
-        bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
+        bool,
+        typer.Option("--shrink", help="Take out the neurons and filters that nothing reads, or that never change."),
     ] = False,
     setting: SettingOption = None,
     config: RecipeOption = None,

@@ -88,6 +88,7 @@ class Compression:
     ) -> None:
         check_model_output(output)
         self.settings = settings or GenerateSettings()
+        _refuse_limits(self.settings)
         loaded = load_model(path, weights)
         self.model, self._notes = loaded.model, loaded.notes
         self.dataset = read_dataset(data, self.model, score)
@@ -98,7 +99,7 @@ class Compression:
         self._taught: dict[str, Any] = {}
         self._before = self.estimate(self.model)
         self.score = score_model(self.model, self.dataset, self.loss)
-        self._sparsity = quantized_sparsity(find_kernels(self.model))
+        self._kernels = _kernels_json(self.model)
 
     def training(self, seed: int, teacher: Teacher | None = None) -> TrainingData:
         """What to train on: all but the test part, with a teacher's answers where there is one."""
@@ -122,6 +123,7 @@ class Compression:
         save_model(model, self._output)
         again = load_model(self._output).model
         after = self.estimate(again)
+        found = _kernels_json(again)
         told = {
             **record,
             **self._taught,
@@ -136,11 +138,28 @@ class Compression:
                 "test": self.dataset.test_x is not None,
             },
             "estimate": {"before": totals(self._before), "after": totals(after)},
-            "sparsity": {"before": self._sparsity, "after": quantized_sparsity(find_kernels(again))},
+            **{key: {"before": self._kernels[key], "after": found[key]} for key in found},
         }
         path = self._output.with_name(f"{self._output.stem}.pruning.json")
         path.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
         return Compressed(self._output, path, self._before, after, told)
+
+
+def _refuse_limits(settings: GenerateSettings) -> None:
+    """Raise ConfigError for limits of a recipe: they choose how a project is generated, and change no model."""
+    if settings.limits:
+        message = (
+            "max_dsp, max_lut, max_latency and max_ii of a recipe choose strategies where a project is generated, and "
+            "here a model is changed: leave them out of the recipe, and give --max-dsp or --max-lut to the methods "
+            "that have them (prune --method budget, quantize, factorize, fit)"
+        )
+        raise ConfigError(message)
+
+
+def _kernels_json(model: Any) -> dict[str, Any]:
+    """Fraction of zeros among the quantized weights of a model, and how many weights there are; biases left out."""
+    kernels = find_kernels(model)
+    return {"sparsity": quantized_sparsity(kernels), "weights": sum(kernel.size for kernel in kernels)}
 
 
 class Watch:

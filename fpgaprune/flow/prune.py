@@ -74,11 +74,11 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     """Prune the model in `path` as `config` says, write it to `output` (.h5 or .keras) and its record beside.
 
     `epochs` is for a budget: without it nothing is trained, with it the budget is reached in steps with training
-    between them. What trains learns from the `teacher`, too, where there is one. `smaller` takes out the neurons that
-    nothing reads any more. The record is `<name>.pruning.json`. DSPs and LUTs are those of the project `generate` would
-    write with `settings`; the final ones are counted on the model as it was written and read again. Raises what
-    `prune`, `choose_constants` and `load_model` raise. When training diverges, the last good weights are written all
-    the same, and the error says so.
+    between them. What trains learns from the `teacher`, too, where there is one. `smaller` takes out the neurons and
+    filters that nothing reads, or that never change. The record is `<name>.pruning.json`. DSPs and LUTs are those of
+    the project `generate` would write with `settings`; the final ones are counted on the model as it was written and
+    read again. Raises what `prune`, `choose_constants` and `load_model` raise. When training diverges, the last good
+    weights are written all the same, and the error says so.
     """
     session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     model = session.model

@@ -18,6 +18,7 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     before, after = (record["estimate"][when] for when in ("before", "after"))
     rows = [
         *_score_rows(record["score"]["before"], record["score"]["after"]),
+        _row("weights", *(record["weights"][when] for when in ("before", "after"))),
         _row("zero weights", *(_percent(record["sparsity"][when]) for when in ("before", "after"))),
         _row("DSPs expected", _bound(before["dsp"]), _bound(after["dsp"])),
         _row("first-order count", before["first_order_dsp"], after["first_order_dsp"]),
@@ -28,6 +29,10 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     fixed = record.get("not_changeable", ())
     if fixed:
         notes.append(f"Left as they are, since their constants are not one kernel of the model: {', '.join(fixed)}.")
+    removed = record.get("removed_neurons")
+    if removed is not None:
+        named = ", ".join(f"{count} of {name}" for name, count in removed.items())
+        notes.append(f"Neurons and filters taken out: {named or 'none, every one of them is read'}.")
     teacher = record.get("teacher")
     if teacher is not None:
         accuracy = teacher["accuracy"]

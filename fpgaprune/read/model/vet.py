@@ -250,9 +250,11 @@ def _vet_scale(vetting: Vetting, name: str, quantizer: str, value: Any) -> Any:
     stored = value.get("config", {}).get("value") if _is_array(value) else value
     if isinstance(stored, list):
         try:
-            return np.asarray(stored, dtype=np.float32)
+            scale = np.asarray(stored, dtype=np.float32)
         except (ValueError, TypeError) as error:
             raise vetting.refuse(name, f"has a {quantizer} whose alpha is no array of numbers") from error
+        # QKeras cannot read the arrays that it writes; numbers in lists it can, where the class takes them.
+        return scale.tolist() if quantizer == "quantized_bits" else scale
     raise vetting.refuse(name, f"has a {quantizer} whose alpha is {value!r}, which is neither a number nor a name")
 
 
