@@ -250,3 +250,22 @@ def test_named_arrays_that_do_not_fit_are_refused(change: dict[str, Any], words:
     np.savez(tmp_path / "d.npz", **arrays)
     with pytest.raises(ConfigError, match=words):
         quantize_file(tmp_path / "m.h5", tmp_path / "q.h5", PostTraining(10), tmp_path / "d.npz")
+
+
+@pytest.mark.keras
+def test_targets_of_text_and_inputs_alone_are_refused_with_what_would_work(tmp_path: Path) -> None:
+    model, x = dense_model(), ring_data().x
+    np.savez(tmp_path / "text.npz", x=x, y=np.full(len(x), "muon"))
+    with pytest.raises(ConfigError, match="such as muon: number the classes from 0"):
+        read_dataset(tmp_path / "text.npz", model)
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(ConfigError, match=r"8 columns of inputs and one of targets; .*numpy\.savez"):
+        read_dataset(tmp_path / "x.npy", model)
+
+
+@pytest.mark.keras
+def test_a_loss_that_keras_does_not_know_is_named_before_the_targets() -> None:
+    data = ring_data()
+    dataset = Dataset(data.x, data.y)
+    with pytest.raises(ConfigError, match=r"unknown loss 'crossentropy': .*sparse_categorical_crossentropy"):
+        check_targets(dense_model(), dataset, "crossentropy")

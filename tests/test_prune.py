@@ -376,3 +376,44 @@ def test_limits_of_a_recipe_are_refused_where_a_model_is_changed(
             main([verb[0], str(files / "plain.h5"), *words, *verb[1:]])
         assert ended.value.code == 2
         assert "--max-dsp" in capsys.readouterr().err
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["prune", "--method", "polynomial", "--target-sparsity", "0.5", "--epochs", "4", "--set", "updates=3",
+         "--set", "learning_rate=1e30"],
+        ["factorize", "--energy", "0.9", "--epochs", "2", "--learning-rate", "1e30"],
+        ["distill", "--teacher", "plain.h5", "--epochs", "2", "--learning-rate", "1e30"],
+    ],
+)  # fmt: skip
+def test_a_training_that_diverges_is_told_and_leaves_good_weights(
+    verb: list[str], files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.h5"
+    words = [str(files / each) if each.endswith(".h5") else each for each in verb[1:]]
+    with pytest.raises(SystemExit) as ended:
+        main([verb[0], str(files / "plain.h5"), *words, "--data", str(files / "data.npz"), "-o", str(out)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "NaN or infinite in epoch 1" in said
+    assert str(out) in said
+    record = json.loads((tmp_path / "out.pruning.json").read_text())
+    assert "learning_rate than 1e+30" in record["stopped"]
+    assert record["score"]["after"]["loss"] < 2
+    assert all(np.isfinite(array).all() for array in load_model(out).model.get_weights())
+
+
+@pytest.mark.keras
+def test_an_output_that_cannot_be_is_refused_before_anything_takes_long(files: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.h5"
+    model.write_bytes((files / "plain.h5").read_bytes())
+    (tmp_path / "file").write_text("no folder")
+    seen: list[Epoch] = []
+    config = method_config("polynomial", QUICK["polynomial"])
+    for output, words in ((model, "the model itself"), (tmp_path / "file" / "out.h5", "cannot be written")):
+        with pytest.raises(ConfigError, match=words):
+            prune_file(model, output, config, files / "data.npz", on_epoch=seen.append)
+    assert not seen
+    assert load_model(model).model.count_params()

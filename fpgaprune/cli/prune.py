@@ -108,7 +108,7 @@ def run(
     trained = asked.pop("epochs", 0) if method in constants_methods() else 0
     settings = settings_from(config, {"part": part, "precision": precision, "width": width})
     chosen = method_config(method, with_amounts(asked, settings.part))
-    with StoppableProgress() as progress:
+    with StoppableProgress(output) as progress:
         progress.begin(f"{model.name}: {method}")
         found = prune_file(
             model,

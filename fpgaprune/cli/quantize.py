@@ -136,7 +136,7 @@ def run(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    with StoppableProgress() as progress:
+    with StoppableProgress(output) as progress:
         progress.begin(f"{model.name}: {f'search from {start}' if search else start} bits")
         common["on_epoch"] = show_epoch(progress)
         if search:

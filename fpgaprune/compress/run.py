@@ -8,11 +8,13 @@ from fpgaprune.compress.copying import copy_model
 from fpgaprune.compress.data import TrainingData, as_tuple
 from fpgaprune.compress.kernels import Kernel, find_kernels, select_kernels
 from fpgaprune.compress.masks import quantized_sparsity
-from fpgaprune.compress.method import OnProgress, Progress, PruneConfig, PruneResult, PruningDivergedError
+from fpgaprune.compress.method import OnProgress, Progress, PruneConfig, PruneResult, PruningDivergedError, diverged
 from fpgaprune.compress.record import Epoch, pruning_record
 from fpgaprune.compress.scores import Score
 from fpgaprune.compress.training import Trainer
 from fpgaprune.errors import ConfigError
+
+_SLOWER = "fine_tune_learning_rate"  # of the methods that have one
 
 
 class TrainedConfig(PruneConfig):
@@ -100,10 +102,9 @@ class PruningRun:
 
     def _stopped(self, phase: str) -> PruningDivergedError:
         done = len(self._history)
-        message = (
-            f"the loss became NaN or infinite in epoch {done + 1} of {self._epochs} ({phase}); the weights of the "
-            f"epoch before it are kept. A smaller learning_rate than {self._config.learning_rate:g} usually helps"
-        )
+        rate = getattr(self._config, _SLOWER, None) if phase == "fine-tune" else None
+        rate = self._config.learning_rate if rate is None else rate
+        message = diverged(done + 1, self._epochs, phase, "the weights of the epoch before it", rate)
         weights, masks = self._good
         self.trainer.go_back(weights)
         self.trainer.hold(masks)

@@ -94,17 +94,25 @@ def resolve_loss(loss: Any, outputs: Outputs, metric: Metric | None = None) -> L
     Scores carry the `metric`, where one is given. A cross-entropy given by name is taken from logits when `outputs`,
     a few answers of the model, leave 0..1. Raises ConfigError for a name Keras does not know.
     """
-    losses = load_frameworks().keras.losses
-    try:
-        function = losses.get(loss)
-    except (ValueError, TypeError) as error:
-        message = f"unknown loss {loss!r}: give the name of a Keras loss, such as sparse_categorical_crossentropy"
-        raise ConfigError(message) from error
+    function = loss_function(loss)
     label = loss_label(loss)
     logits = any(((o < 0) | (o > 1)).any() for o in outputs)
     if isinstance(loss, str) and "crossentropy" in label and logits:
         return Loss(partial(function, from_logits=True), label, logits, metric)
     return Loss(function, label, logits, metric)
+
+
+def loss_function(loss: Any) -> Callable[..., Any]:
+    """The function of (targets, outputs) that a name stands for; raises ConfigError for one Keras does not know."""
+    try:
+        found: Callable[..., Any] = load_frameworks().keras.losses.get(loss)
+    except (ValueError, TypeError) as error:
+        message = (
+            f"unknown loss {loss!r}: give the name of a Keras loss, such as sparse_categorical_crossentropy for "
+            "classes by number, categorical_crossentropy for one-hot ones, binary_crossentropy or mse"
+        )
+        raise ConfigError(message) from error
+    return found
 
 
 def loss_label(loss: Any) -> str:

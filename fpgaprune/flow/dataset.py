@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fpgaprune.compress import TrainingData, split_validation
 from fpgaprune.compress.data import Arrays, as_tuple
 from fpgaprune.compress.metrics import Metric, parse_metric
+from fpgaprune.compress.scores import loss_function
 from fpgaprune.config.study import load_study
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.study_model import called
@@ -114,7 +115,8 @@ def _likely(outputs: int, y: Array) -> str:
 
 
 def check_targets(model: Any, dataset: Dataset, loss: Any) -> None:
-    """Raise ConfigError for targets that this loss cannot compare with the outputs of the model."""
+    """Raise ConfigError for a loss there is not, or targets that it cannot compare with the outputs of the model."""
+    loss_function(loss)
     shapes = [tuple(int(size) for size in output.shape[1:]) for output in model.outputs]
     own = None if dataset.validation is None else dataset.validation[1]
     given = [as_tuple(targets) for targets in (dataset.y, dataset.test_y, own) if targets is not None]
@@ -230,7 +232,8 @@ def _from_table(table: Array, shape: tuple[int, ...], path: Path) -> Dataset:
     if table.ndim != 2 or table.shape[1] != columns + 1:
         message = (
             f"{path} is a table of {' x '.join(map(str, table.shape))}: for this model it needs {columns} columns of "
-            "inputs and one of targets"
+            "inputs and one of targets; arrays of their own go into one file, as numpy.savez('data.npz', x=x, y=y) "
+            "makes it"
         )
         raise ConfigError(message)
     return _checked(Dataset(_shaped(table[:, :-1], shape, path), table[:, -1]), path)
@@ -272,8 +275,14 @@ def _checked(found: Dataset, path: Path) -> Dataset:
             if each.ndim == 0 or count != len(each):
                 message = f"{path} holds {count} inputs and {each.size} targets: they must be equally many"
                 raise ConfigError(message)
-            if each.dtype.kind not in "fiub" or not np.isfinite(each).all():
-                message = f"the targets in {path} must be finite numbers: they hold NaN, infinity or text"
+            if each.dtype.kind not in "fiub":
+                message = (
+                    f"the targets in {path} are text or objects, such as {each.reshape(-1)[0]!s}: number the classes "
+                    "from 0, in the order of the outputs of the model"
+                )
+                raise ConfigError(message)
+            if not np.isfinite(each).all():
+                message = f"the targets in {path} must be finite numbers: they hold NaN or infinity"
                 raise ConfigError(message)
     test_y = None if found.test_y is None else _all_whole(found.test_y)
     own = None if found.validation is None else (found.validation[0], _whole(found.validation[1]))

@@ -89,6 +89,7 @@ def _train(
     on_epoch: OnEpoch | None,
 ) -> None:
     epochs, learning_rate, batch_size, seed = how
+    session.stopped(None)
     fine_tune(
         found.model,
         training,
@@ -98,6 +99,7 @@ def _train(
         batch_size=batch_size,
         seed=seed,
         on_progress=Watch(session, on_epoch).seen,
+        on_stopped=session.stopped,
         project=found.project,
         ties=found.ties,
     )

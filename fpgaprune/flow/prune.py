@@ -83,7 +83,6 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     model = session.model
     started = time.perf_counter()
-    diverged: PruningDivergedError | None = None
     if isinstance(config, ConstantsConfig):
         changed = _changed(session, config, epochs, teacher, on_epoch)
         result, record = changed.model, dict(changed.record)
@@ -93,16 +92,13 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
         try:
             pruned = _trained(model, config, training, session.loss, watch.seen)
         except PruningDivergedError as error:
-            diverged, pruned = error, error.result
+            session.stopped(str(error))
+            pruned = error.result
         result, record = pruned.model, dict(pruned.record)
     if smaller:
         shrunk = shrink(result)
         result, record = shrunk.model, {**record, "removed_neurons": dict(shrunk.removed)}
-    written = session.write(result, record, time.perf_counter() - started)
-    if diverged is not None:
-        message = f"{diverged}. They are in {output}"
-        raise PruningDivergedError(message, PruneResult(result, written.record))
-    return written
+    return session.write(result, record, time.perf_counter() - started)
 
 
 def _changed(

@@ -82,6 +82,7 @@ def _train(session: Compression, model: Any, how: tuple[int, float, int], on_epo
     epochs, learning_rate, seed = how
     if not epochs:
         return
+    session.stopped(None)
     fine_tune(
         model,
         session.training(seed),
@@ -90,4 +91,5 @@ def _train(session: Compression, model: Any, how: tuple[int, float, int], on_epo
         learning_rate=learning_rate,
         seed=seed,
         on_progress=Watch(session, on_epoch).seen,
+        on_stopped=session.stopped,
     )

@@ -29,6 +29,9 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     fixed = record.get("not_changeable", ())
     if fixed:
         notes.append(f"Left as they are, since their constants are not one kernel of the model: {', '.join(fixed)}.")
+    left = record.get("left_float", ())
+    if left:
+        notes.append(f"Left in float, excluded or of no kind that QKeras layers replace: {', '.join(left)}.")
     removed = record.get("removed_neurons")
     if removed is not None:
         named = ", ".join(f"{count} of {name}" for name, count in removed.items())
