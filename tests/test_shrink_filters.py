@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from contracts.pruning import dense_model, ring_data
 
+from fpgaprune.compress import L0, Blocks, Lanes, prune
 from fpgaprune.compress.copying import predict
 from fpgaprune.compress.quantization import PostTraining, quantize
 from fpgaprune.compress.shrink import shrink
@@ -235,3 +237,28 @@ def test_a_layer_keeps_a_filter() -> None:
     model = build(inputs, la.Dense(2, name="out")(la.Flatten()(x)))
     empty(model, "conv", [0, 1, 2, 3])
     same_after(model, {"conv": 3})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        L0(target_sparsity=0.6, group="output", epochs=3, fine_tune_epochs=0),
+        Blocks(target_sparsity=0.6, rows=16, epochs=3, updates=2),
+        Lanes(target_sparsity=0.6, reuse_factor=16, epochs=3, updates=2),
+    ],
+)
+def test_pruning_by_neurons_takes_no_answer_away(config: Any) -> None:
+    result = prune(dense_model(), config, ring_data())
+    first, second = result.record["found"]["layers"]
+    assert (first["pruned"], second["pruned"]) == (True, False)
+    assert first["sparsity"] == result.sparsity >= 0.6
+    assert second["zeros"] == 0
+
+
+def test_weights_of_the_last_layer_go_one_by_one_as_those_of_others() -> None:
+    for config in (
+        L0(target_sparsity=0.6, epochs=3, fine_tune_epochs=0),
+        Blocks(target_sparsity=0.6, epochs=3, updates=2),
+    ):
+        layers = prune(dense_model(), config, ring_data()).record["found"]["layers"]
+        assert [layer["pruned"] for layer in layers] == [True, True]

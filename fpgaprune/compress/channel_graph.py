@@ -183,3 +183,18 @@ def reads_inside_only(call: Call) -> bool:
     """Whether no position of a layer's window lies in a padding of zeros."""
     window = getattr(call.layer, "kernel_size", (1,))
     return getattr(call.layer, "padding", "valid") == "valid" or all(size == 1 for size in window)
+
+
+def answering(model: Any) -> frozenset[str]:
+    """Names of the layers with weights whose channels are the outputs of the model, through others at most."""
+    functional = load_frameworks().keras.Model(model.inputs, model.outputs)
+    seen = {id(tensor) for tensor in model.outputs}
+    names = set()
+    for call in reversed(calls_of(functional)):
+        if not any(id(tensor) in seen for tensor in call.gives):
+            continue
+        if call.layer.weights and call.kind != "BatchNormalization":
+            names.add(call.layer.name)
+        else:
+            seen.update(id(tensor) for tensor in call.reads)
+    return frozenset(names)

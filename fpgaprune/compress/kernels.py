@@ -106,6 +106,21 @@ def select_kernels(kernels: Sequence[Kernel], exclude: Sequence[str]) -> tuple[K
     return chosen
 
 
+def excluded_variables(model: Any, exclude: Sequence[str]) -> tuple[Any, ...]:
+    """All trainable variables of the layers that a pattern names, biases included; of `layer/parameter` that one."""
+    found: list[Any] = []
+    for kernel in find_kernels(model):
+        for pattern in exclude:
+            if _names_layer(kernel, pattern):
+                found.extend(kernel.owner.trainable_variables)
+            elif _matches(kernel, pattern):
+                found.append(kernel.variable)
+    for layer in model.layers:
+        if any(fnmatchcase(layer.name, pattern) for pattern in exclude):
+            found.extend(layer.trainable_variables)
+    return tuple({id(variable): variable for variable in found}.values())
+
+
 def refuse_without_zero(kernels: Sequence[Kernel]) -> None:
     """Raise ModelError when a quantizer turns a zero weight into something else: pruning would be silently undone.
 
@@ -171,8 +186,12 @@ def _already(kernel: Kernel, seen: set[int]) -> bool:
 
 
 def _matches(kernel: Kernel, pattern: str) -> bool:
+    return _names_layer(kernel, pattern) or fnmatchcase(kernel.name, pattern)
+
+
+def _names_layer(kernel: Kernel, pattern: str) -> bool:
     kind, colon, wanted = pattern.partition(":")
     if colon and kind == "type":
         name = type(kernel.owner).__name__.lower().removesuffix("cell")
         return any(fnmatchcase(each, wanted.strip().lower()) for each in (name, name.removeprefix("q")))
-    return fnmatchcase(kernel.layer, pattern) or fnmatchcase(kernel.name, pattern)
+    return fnmatchcase(kernel.layer, pattern)

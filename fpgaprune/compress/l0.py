@@ -17,7 +17,8 @@ from fpgaprune.errors import ConfigError, unknown_choice
 class L0(TrainedConfig):
     """Hard-concrete gates, pushed until `target_sparsity` of the weights is expected to be closed, then fixed.
 
-    `group`: a gate for every `weight`, for every `input` of a layer or for every `output` (a neuron or filter). The
+    `group`: a gate for every `weight`, for every `input` of a layer or for every `output` (a neuron or filter; layers
+    that give the outputs of the network are left whole, and not counted). The
     asked fraction grows over the first half of `epochs`; then the gates that are open least go, and `fine_tune_epochs`
     train what is left.
     """
@@ -62,7 +63,8 @@ class L0(TrainedConfig):
 @pruning_method(L0)
 def prune_by_gates(model: Any, config: L0, data: TrainingData, on_progress: OnProgress) -> PruneResult:
     """Prune a copy of `model`; see `prune` for what it raises."""
-    run = PruningRun(model, config, data, on_progress, config.epochs + config.fine_tune_epochs)
+    epochs, neurons = config.epochs + config.fine_tune_epochs, config.group == "output"
+    run = PruningRun(model, config, data, on_progress, epochs, whole=lambda _: neurons)
     trainer = run.trainer
     shapes = [tuple(int(size) for size in kernel.variable.shape) for kernel in trainer.kernels]
     gated = [GROUPS[config.group](shape) for shape in shapes]

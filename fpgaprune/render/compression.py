@@ -36,6 +36,13 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     if removed is not None:
         named = ", ".join(f"{count} of {name}" for name, count in removed.items())
         notes.append(f"Neurons and filters taken out: {named or 'none, every one of them is read'}.")
+    coding = record.get("coding")
+    if coding is not None:
+        plain, coded = (coding[key] / 8192 for key in ("plain_bits", "coded_bits"))
+        notes.append(
+            f"Coded by Huffman's codes the weights take {coded:.2f} KiB with their tables, {plain:.2f} KiB as they "
+            f"are: {coding['ratio']:.1f} times less."
+        )
     teacher = record.get("teacher")
     if teacher is not None:
         accuracy = teacher["accuracy"]

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import Any
 
 from fpgaprune.compress.data import TrainingData
-from fpgaprune.compress.kernels import Kernel, find_kernels
+from fpgaprune.compress.kernels import Kernel, excluded_variables, find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.method import Progress, diverged
 from fpgaprune.compress.training import Trainer
@@ -25,10 +25,12 @@ def fine_tune(  # noqa: PLR0913 - a training run has that many settings
     project: Callable[[Kernel, Any], Any] | None = None,
     ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
     on_stopped: Callable[[str], None] | None = None,
+    exclude: Sequence[str] = (),
 ) -> Any:
     """Train a built (Q)Keras model in place, keep its best epoch, the start included; stored zeros stay zero.
 
-    With `project` the kernels hold what it makes of them, with `ties` other variables (see `Trainer`). An epoch whose
+    With `project` the kernels hold what it makes of them, with `ties` other variables (see `Trainer`); layers that
+    `exclude` names stay as they are. An epoch whose
     loss is not a number ends the training with the best weights so far, and `on_stopped` is called with a sentence.
     Raises ConfigError for settings that make no sense, or a loss that is not a number to begin with.
     """
@@ -36,7 +38,8 @@ def fine_tune(  # noqa: PLR0913 - a training run has that many settings
         message = f"fine-tuning needs at least one epoch and a positive learning_rate, not {epochs}, {learning_rate}"
         raise ConfigError(message)
     kernels = find_kernels(model)
-    trainer = Trainer(model, kernels, data, loss=loss, batch_size=batch_size, seed=seed, project=project, ties=ties)
+    how: dict[str, Any] = {"loss": loss, "batch_size": batch_size, "seed": seed, "project": project, "ties": ties}
+    trainer = Trainer(model, kernels, data, **how, frozen=excluded_variables(model, exclude))
     trainer.hold([kernel.values() != 0 for kernel in kernels])
     trainer.restart(learning_rate, l1=0.0)
     best, weights = trainer.score(), trainer.snapshot()
