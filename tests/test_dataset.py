@@ -269,3 +269,17 @@ def test_a_loss_that_keras_does_not_know_is_named_before_the_targets() -> None:
     dataset = Dataset(data.x, data.y)
     with pytest.raises(ConfigError, match=r"unknown loss 'crossentropy': .*sparse_categorical_crossentropy"):
         check_targets(dense_model(), dataset, "crossentropy")
+
+
+@pytest.mark.keras
+def test_targets_that_a_sigmoid_cannot_answer_are_refused() -> None:
+    la, x = load_frameworks().keras.layers, ring_data().x
+    inputs = la.Input((8,))
+    for activation, refused in (("sigmoid", True), ("tanh", False)):
+        model = load_frameworks().keras.Model(inputs, la.Dense(1, activation=activation)(inputs))
+        dataset = Dataset(x, np.where(np.arange(len(x)) % 2, 1, -1))
+        if refused:
+            with pytest.raises(ConfigError, match="run from -1 to 1, and the model answers between 0 and 1"):
+                check_targets(model, dataset, "mse")
+        else:
+            check_targets(model, dataset, "mse")

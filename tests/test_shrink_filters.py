@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from contracts.pruning import dense_model, ring_data
 
-from fpgaprune.compress import L0, Blocks, Lanes, prune
+from fpgaprune.compress import L0, Blocks, Lanes, TrainingData, prune
 from fpgaprune.compress.copying import predict
+from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.quantization import PostTraining, quantize
 from fpgaprune.compress.shrink import shrink
 from fpgaprune.frameworks import load_frameworks
@@ -262,3 +263,37 @@ def test_weights_of_the_last_layer_go_one_by_one_as_those_of_others() -> None:
     ):
         layers = prune(dense_model(), config, ring_data()).record["found"]["layers"]
         assert [layer["pruned"] for layer in layers] == [True, True]
+
+
+@pytest.mark.parametrize("shared", [None, (1, 2)])
+def test_a_slope_for_every_channel_passes_channels(shared: Any) -> None:
+    la = layers()
+    inputs = la.Input((5, 5, 2))
+    x = la.PReLU(shared_axes=shared, name="slope")(la.Conv2D(4, 2, name="conv")(inputs))
+    model = build(inputs, la.Dense(2, name="out")(la.GlobalAveragePooling2D()(x)))
+    model.get_layer("slope").set_weights([np.random.default_rng(1).uniform(size=model.get_layer("slope").alpha.shape)])
+    unread(model, "out", [1])
+    empty(model, "conv", [2], -0.5)  # constant, where its slope is the same everywhere
+    same_after(model, {"conv": 1 if shared is None else 2})
+
+
+@pytest.mark.parametrize("quantized", [False, True])
+@pytest.mark.parametrize("group", ["input", "output"])
+def test_gates_of_channels_make_padded_convolutions_smaller(group: str, quantized: bool) -> None:
+    """A filter goes with its bias: a constant map could not be taken out where it is padded with zeros."""
+    la, rng = layers(), np.random.default_rng(0)
+    inputs = la.Input((6, 6, 1))
+    x = la.Conv2D(6, 3, padding="same", activation="relu", name="one")(inputs)
+    x = la.DepthwiseConv2D(3, padding="same", activation="relu", name="depth")(x)
+    x = la.Conv2D(6, 3, padding="same", activation="relu", name="two")(x)
+    model = build(inputs, la.Dense(2, activation="softmax", name="out")(la.GlobalAveragePooling2D()(x)))
+    images = rng.normal(size=(120, 6, 6, 1)).astype(np.float32)
+    classes = (images[:, 2, 2, 0] > 0).astype(np.int64)
+    data = TrainingData(images[:90], classes[:90], images[90:], classes[90:])
+    if quantized:
+        model = quantize(model, PostTraining(8), [images]).model
+    config = L0(target_sparsity=0.5, group=group, epochs=3, fine_tune_epochs=2, loss="sparse_categorical_crossentropy")
+    found = shrink(prune(model, config, data).model)
+    assert sum(found.removed.values()) >= 2
+    before = sum(kernel.size for kernel in find_kernels(model))
+    assert sum(kernel.size for kernel in find_kernels(found.model)) <= 0.75 * before

@@ -24,7 +24,7 @@ RECURRENT: Final = frozenset({"SimpleRNN", "LSTM", "GRU"})
 SEPARABLE: Final = frozenset({"SeparableConv1D", "SeparableConv2D"})
 # What they do to one channel does not depend on the others, and does not make a constant one vary.
 PASSES: Final = frozenset({
-    "Activation", "ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Dropout", "SpatialDropout1D",
+    "Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Dropout", "SpatialDropout1D",
     "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout", "BatchNormalization", "RepeatVector",
     "MaxPooling1D", "MaxPooling2D", "AveragePooling1D", "AveragePooling2D", "GlobalMaxPooling1D", "GlobalMaxPooling2D",
     "GlobalAveragePooling1D", "GlobalAveragePooling2D", "UpSampling1D", "UpSampling2D", "Cropping1D", "Cropping2D",

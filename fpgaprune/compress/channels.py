@@ -79,6 +79,8 @@ class Channels:
             return self._constant_products(call)
         if call.kind == "Flatten":
             return np.tile(reads[0], len(none) // len(reads[0]))
+        if call.kind == "PReLU" and call.layer.alpha.shape[-1] != np.prod(call.layer.alpha.shape):
+            return none  # a slope for every position
         if call.kind in PADDING:
             return np.asarray(reads[0] & (self._values[id(call.reads[0])] == 0), dtype=np.bool_)
         return reads[0] if call.kind in PASSES else none

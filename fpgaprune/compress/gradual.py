@@ -254,5 +254,7 @@ def _prune(model: Any, config: _Schedule, data: TrainingData, on_progress: OnPro
     run.trainer.restart(config.learning_rate, l1=0.0)
     pruning = ceil(max(removals) / ceil(data.samples / min(config.batch_size, data.samples)))
     run.train("prune", pruning)
+    if any(config.takes_outputs(kernel) for kernel in run.trainer.kernels):
+        run.trainer.silence_emptied()
     run.train_for_best("fine-tune", config.epochs - pruning)
     return run.result()

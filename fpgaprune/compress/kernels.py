@@ -56,6 +56,21 @@ class Kernel:
         return int(np.prod(self.variable.shape, dtype=np.int64))
 
     @property
+    def is_depthwise(self) -> bool:
+        """Whether its outputs lie along the last two axes: channel and multiplier."""
+        return self.parameter.endswith("depthwise_kernel")
+
+    @property
+    def bias(self) -> Any:
+        """The variable that holds one number for each of its outputs; None where there is none such."""
+        found: Any = getattr(self.owner, "bias", None)
+        shape = tuple(self.variable.shape)
+        outputs = shape[-2] * shape[-1] if self.is_depthwise else shape[-1]
+        if not hasattr(found, "assign") or tuple(found.shape) != (outputs,) or hasattr(self.owner, "recurrent_kernel"):
+            return None
+        return None if self.is_depthwise and hasattr(self.owner, "pointwise_kernel") else found
+
+    @property
     def trainable(self) -> bool:
         """Whether training moves it."""
         return bool(self.owner.trainable and self.variable.trainable)

@@ -88,8 +88,8 @@ def _weights(found: Channels, call: Call, layer: Any) -> list[NDArray[Any]]:
     if not values or len(call.reads) != 1:
         return values
     rows, columns = found.kept(call.reads[0]), found.kept(call.gives[0])
-    if call.kind == "BatchNormalization":
-        return [array[columns] for array in values] if len(values[0]) == len(columns) else values
+    if call.kind in ("BatchNormalization", "PReLU"):
+        return [array[..., columns] if array.shape[-1] == len(columns) else array for array in values]
     if call.kind in RECURRENT and not rows.all():
         return [values[0][rows], *values[1:]]
     if call.kind in DEPTHWISE:

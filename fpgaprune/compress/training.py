@@ -89,6 +89,20 @@ class Trainer:
         for hidden, mask in zip(self._hidden, masks, strict=False):
             hidden.assign(np.where(mask, hidden.numpy(), 0.0))
 
+    def silence_emptied(self) -> None:
+        """From here on the biases of neurons and filters that have no weight left are zero."""
+        ties = []
+        for kernel, mask in zip(self.kernels, self.masks(), strict=True):
+            own = 2 if kernel.is_depthwise else 1
+            kept = mask.any(axis=tuple(range(mask.ndim - own))).reshape(-1)
+            if kernel.bias is not None and not kept.all():
+                ties.append((kernel.bias, _times(kept)))
+        for variable, tie in ties:
+            variable.assign(tie(variable))
+        if ties:
+            self._ties = (*self._ties, *ties)
+            self._use(self._rate)
+
     def set_projection(self, project: Callable[[Kernel, Any], Any] | None) -> None:
         """From here on kernels hold what `project` gives."""
         self._project = project
@@ -238,3 +252,7 @@ class Trainer:
         for place, gradient in zip(where, found, strict=False):
             result[place] = gradient
         return result
+
+
+def _times(kept: Mask) -> Callable[[Any], Any]:
+    return lambda variable: variable * kept.astype(np.float32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fpgaprune.compress import TrainingData, split_validation
 from fpgaprune.compress.data import Arrays, as_tuple
 from fpgaprune.compress.metrics import Metric, parse_metric
+from fpgaprune.compress.rewiring import called_once
 from fpgaprune.compress.scores import loss_function
 from fpgaprune.config.study import load_study
 from fpgaprune.errors import ConfigError
@@ -131,9 +132,23 @@ def check_targets(model: Any, dataset: Dataset, loss: Any) -> None:
             if y.size != len(y) * int(np.prod(shape[:-1])):
                 message = f"targets of shape {y.shape[1:]} per sample are not one class for each, as the others are"
                 raise ConfigError(message)
+        elif isinstance(loss, str) and _is_bounded(model) and (y.min() < 0 or y.max() > 1):
+            message = (
+                f"the targets run from {y.min()} to {y.max()}, and the model answers between 0 and 1 (a sigmoid or "
+                "softmax): give classes as 0 and 1"
+            )
+            raise ConfigError(message)
         elif isinstance(loss, str) and y.size != len(y) * int(np.prod(shape)):
             message = f"targets of shape {y.shape[1:]} per sample do not fit the outputs of shape {shape} of the model"
             raise ConfigError(message)
+
+
+def _is_bounded(model: Any) -> bool:
+    """Whether every output is that of a sigmoid or softmax."""
+    layers = [layer for layer in model.layers if called_once(layer)]
+    ends = [layer for layer in layers if any(layer.output is tensor for tensor in model.outputs)]
+    functions = [getattr(getattr(layer, "activation", None), "__name__", "") for layer in ends]
+    return len(ends) == len(model.outputs) and all(name in ("sigmoid", "softmax") for name in functions)
 
 
 def _shape(model: Any) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     removed = record.get("removed_neurons")
     if removed is not None:
         named = ", ".join(f"{count} of {name}" for name, count in removed.items())
-        notes.append(f"Neurons and filters taken out: {named or 'none, every one of them is read'}.")
+        notes.append(f"Neurons and filters taken out: {named or 'none that the others could do without'}.")
     coding = record.get("coding")
     if coding is not None:
         plain, coded = (coding[key] / 8192 for key in ("plain_bits", "coded_bits"))

@@ -34,6 +34,7 @@ _FUNCTION_KEYS = ("activation", "recurrent_activation")
 _QUANTIZER_CALL = re.compile(r"^(?P<name>\w+)\((?P<arguments>[\w\s=.,'\"+-]*)\)$")
 _LAYER_KEYS = frozenset(("name", "trainable", "dtype", "activity_regularizer"))
 _WRAPPED = ("layer", "backward_layer")
+_RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 
 
 @dataclass
@@ -139,7 +140,8 @@ def _folded_options(kind: str) -> frozenset[str]:
 @cache
 def _accepted(kind: str) -> frozenset[str]:
     """Names of the options that the class takes."""
-    return frozenset(_init_parameters(layer_class(kind))) | _LAYER_KEYS
+    more = {"zero_output_for_mask"} if kind.removeprefix("Q") in _RECURRENT else set()  # Keras takes it out of kwargs
+    return frozenset(_init_parameters(layer_class(kind))) | _LAYER_KEYS | more
 
 
 def _init_parameters(cls: type) -> Iterable[str]:
