@@ -417,3 +417,17 @@ def test_an_output_that_cannot_be_is_refused_before_anything_takes_long(files: P
             prune_file(model, output, config, files / "data.npz", on_epoch=seen.append)
     assert not seen
     assert load_model(model).model.count_params()
+
+
+@pytest.mark.keras
+def test_constants_of_dilated_filters_stay_and_those_of_others_change() -> None:
+    fw = load_frameworks()
+    la = fw.keras.layers
+    fw.keras.utils.set_random_seed(0)
+    inputs = la.Input((8, 3))
+    x = la.Conv1D(4, 3, dilation_rate=2, padding="same", name="wide")(inputs)
+    model = fw.keras.Model(inputs, la.Dense(2, name="out")(la.Flatten()(la.ReLU()(x))))
+    data = InputSet((np.random.default_rng(0).uniform(size=(20, 8, 3)),), "noise", real=True)
+    changed = change_constants(model, CsdRounding(1), data)
+    assert changed.record["not_changeable"] == ["wide"]
+    assert csd_digits(changed.design["out"].parameters["weight"].codes).max() == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fpgaprune.compress.constants import Budget, ConstantsConfig, choose_constants
+from fpgaprune.compress.constants import Budget, ConstantsConfig, Importance, choose_constants
 from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
 from fpgaprune.design import Design
@@ -55,7 +55,7 @@ def change_constants(
     model, folded = with_folded(model, config.exclude)
     begin = starting_point(model, config, inputs, settings, rules)
     design, rules, before, fixed, asked = begin.design, begin.rules, begin.before, begin.fixed, begin.asked
-    importance = measure_importance(model, inputs.arrays)
+    importance = _without(measure_importance(model, inputs.arrays), fixed)
     kept = model.get_weights()
     allowance = config
     for _ in range(_ATTEMPTS):
@@ -105,6 +105,12 @@ def starting_point(
         raise ModelError(message)
     asked = replace(config, exclude=(*config.exclude, *fixed))  # type: ignore[type-var]  # configs are dataclasses
     return StartingPoint(design, rules, before, fixed, asked)
+
+
+def _without(importance: Importance, fixed: tuple[str, ...]) -> Importance:
+    """Without layers that may have other rows in the design, as those of dilated filters: zeros lie between them."""
+    pairs = (importance.inputs, importance.outputs)
+    return Importance(*({name: each for name, each in pair.items() if name not in fixed} for pair in pairs))
 
 
 def types_follow(settings: GenerateSettings) -> bool:
