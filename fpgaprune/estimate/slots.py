@@ -79,20 +79,22 @@ def fill_slots(codes: NDArray[np.int64], sums: Sums, *, limit: int, fitting: int
 
 def share(slots: Slots, price: Callable[[int], int]) -> Shared:
     """Blocks of the multipliers of the first slot, as wide as their widest product; `price` is that of a constant."""
+    prices = {constant: price(constant) for constant in {*slots.first, *slots.second}}
     unpaired, rest = Counter(slots.first), []
     for constant in slots.second:
         if unpaired[constant]:
             unpaired[constant] -= 1
         else:
-            rest.append(price(constant))
-    free = sorted(price(constant) for constant, count in unpaired.items() for _ in range(count))
-    own = sum(map(price, slots.first))
-    rest.sort(reverse=True)
+            rest.append(prices[constant])
+    free = sorted(prices[constant] for constant in unpaired.elements())
+    own = sum(prices[constant] for constant in slots.first)
     if not free:
         return Shared(Bound.exactly(own), float(own))
+    rest.sort(reverse=True)
     least = sum(max(0, one - other) for one, other in zip(rest, reversed(free), strict=False))
     most = sum(max(0, one - other) for one, other in zip(rest, free, strict=False))
-    mean = sum(max(0, one - other) for one in rest for other in free) / len(free)
+    pairs = ((one, other, n * m) for one, n in Counter(rest).items() for other, m in Counter(free).items())
+    mean = sum(max(0, one - other) * ways for one, other, ways in pairs) / len(free)
     return Shared(Bound(own + least, own + most), own + mean)
 
 
