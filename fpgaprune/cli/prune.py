@@ -90,7 +90,13 @@ def run(
     budget chooses for every weight whether to keep it, make it equal to another on the same input, round it to fewer
     signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs; with --epochs
     the budget closes while the network trains, and weights train within their digits. csd_rounding trains nothing; the
-    other methods train on the data. The model is written as an ordinary file, its record beside it as
+    other methods train on the data.
+
+    Of their own the methods have, with --set: iterative_l1 steps, l1, rewind; polynomial scope=layer; l0 group=output
+    for whole neurons and filters, or group=input; n_m n and m, of every m weights n stay; blocks rows and columns;
+    lanes reuse_factor; clusters clusters, scope=input. With --shrink emptied neurons and filters make layers smaller.
+
+    The model is written as an ordinary file, its record beside it as
     NAME.pruning.json.
     """
     given: dict[str, Any] = {

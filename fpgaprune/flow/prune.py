@@ -75,7 +75,8 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
 
     `epochs` is for a budget: without it nothing is trained, with it the budget is reached in steps with training
     between them. What trains learns from the `teacher`, too, where there is one. `smaller` takes out the neurons and
-    filters that nothing reads, or that never change. The record is `<name>.pruning.json`. DSPs and LUTs are those of
+    filters that nothing reads, or that never change. The record is `<name>.pruning.json`; in it `found` is what the
+    method left, before any of that, and `sparsity` and `weights` are those of the file. DSPs and LUTs are those of
     the project `generate` would write with `settings`; the final ones are counted on the model as it was written and
     read again. Raises what `prune`, `choose_constants` and `load_model` raise. When training diverges, the last good
     weights are written all the same, and the error says so.
