@@ -431,3 +431,26 @@ def test_constants_of_dilated_filters_stay_and_those_of_others_change() -> None:
     changed = change_constants(model, CsdRounding(1), data)
     assert changed.record["not_changeable"] == ["wide"]
     assert csd_digits(changed.design["out"].parameters["weight"].codes).max() == 1
+
+
+@pytest.mark.keras
+def test_the_accuracy_of_every_output_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fw, data = load_frameworks(), ring_data()
+    la = fw.keras.layers
+    inputs = la.Input((8,))
+    hidden = la.Dense(12, activation="relu", name="hidden")(inputs)
+    outputs = [la.Dense(count, activation="softmax", name=name)(hidden) for name, count in (("ring", 2), ("sign", 3))]
+    model = fw.keras.Model(inputs, outputs)
+    model.save(tmp_path / "two.h5")
+    signs = (np.asarray(data.x)[:, 0] > 0).astype(np.int64)
+    np.savez(tmp_path / "two.npz", x=data.x, ring=data.y, sign=signs)
+    for verb in (["prune", "--method", "csd_rounding"], ["quantize"]):
+        with pytest.raises(SystemExit) as ended:
+            main([verb[0], str(tmp_path / "two.h5"), "--data", str(tmp_path / "two.npz"), *verb[1:],
+                  "-o", str(tmp_path / "out.h5")])  # fmt: skip
+        assert not ended.value.code
+        assert "accuracy of sign" in capsys.readouterr().out
+        found = json.loads((tmp_path / "out.pruning.json").read_text())["score"]["outputs"]["before"]
+        wanted = predict(model, data.x)[1].argmax(axis=1) == signs
+        assert found["sign"] == pytest.approx(wanted.mean())
+        assert list(found) == ["ring", "sign"]

@@ -79,9 +79,16 @@ class Loss:
 
     def accuracy(self, answers: Outputs, targets: Outputs) -> float | None:
         """The fraction that is right; None where the loss is not that of a classifier with one output."""
-        if len(answers) != 1 or "crossentropy" not in self.label:
-            return None
-        answer, target = answers[0], targets[0]
+        found = self.accuracies(answers, targets)
+        return found[0] if len(found) == 1 else None
+
+    def accuracies(self, answers: Outputs, targets: Outputs) -> tuple[float, ...]:
+        """The fraction that is right at each output; nothing where the loss is not that of a classifier."""
+        if "crossentropy" not in self.label:
+            return ()
+        return tuple(self._right(*pair) for pair in zip(answers, targets, strict=True))
+
+    def _right(self, answer: NDArray[Any], target: NDArray[Any]) -> float:
         if "binary" in self.label:
             return float(np.mean((answer > (0.0 if self.logits else 0.5)) == (target > 0.5)))
         wanted = target.reshape(answer.shape[:-1]) if "sparse" in self.label else target.argmax(axis=-1)

@@ -103,6 +103,7 @@ class Compression:
         self._before = self.estimate(self.model)
         self.score = score_model(self.model, self.dataset, self.loss)
         self._kernels = _kernels_json(self.model)
+        self._right = accuracies(self.model, self.dataset, self.loss)
 
     def training(self, seed: int, teacher: Teacher | None = None) -> TrainingData:
         """What to train on: all but the test part, with a teacher's answers where there is one."""
@@ -149,6 +150,7 @@ class Compression:
                 "before": self.score.json(),
                 "after": score_model(again, self.dataset, self.loss).json(),
                 "test": self.dataset.test_x is not None,
+                "outputs": {"before": self._right, "after": accuracies(again, self.dataset, self.loss)},
             },
             "estimate": {"before": totals(self._before), "after": totals(after)},
             **{key: {"before": self._kernels[key], "after": found[key]} for key in found},
@@ -244,6 +246,16 @@ def save_model(model: Any, output: Path) -> None:
 def score_model(model: Any, dataset: Dataset, loss: str) -> Score:
     """The model's score on the test part of the data, or on all of it where there is none."""
     return score_on(model, *dataset.judged_by, loss, dataset.metric)
+
+
+def accuracies(model: Any, dataset: Dataset, loss: str) -> dict[str, float]:
+    """The accuracy at each output of a classifier of several, by its name; nothing for other models."""
+    x, y = dataset.judged_by
+    if len(model.outputs) == 1:
+        return {}
+    outputs = predict(model, x)
+    found = resolve_loss(loss, outputs).accuracies(outputs, fitting_targets(outputs, y))
+    return dict(zip(model.output_names, found, strict=True)) if found else {}
 
 
 def score_on(model: Any, x: Arrays, y: Arrays, loss: str, metric: Metric | None) -> Score:

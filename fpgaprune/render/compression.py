@@ -18,6 +18,7 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     before, after = (record["estimate"][when] for when in ("before", "after"))
     rows = [
         *_score_rows(record["score"]["before"], record["score"]["after"]),
+        *_output_rows(record["score"]["outputs"]["before"], record["score"]["outputs"]["after"]),
         _row("weights", *(record["weights"][when] for when in ("before", "after"))),
         _row("zero weights", *(_percent(record["sparsity"][when]) for when in ("before", "after"))),
         _row("DSPs expected", _bound(before["dsp"]), _bound(after["dsp"])),
@@ -60,6 +61,12 @@ def _score_rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Row
     rows += [_row(name, _short(before.get(name)), _short(after[name])) for name in own]
     rows.append(_row("loss", _short(before["loss"]), _short(after["loss"])))
     return rows
+
+
+def _output_rows(before: Mapping[str, float], after: Mapping[str, float]) -> list[Row]:
+    """By place: a quantized model may call its outputs otherwise."""
+    pairs = zip(before.items(), after.values(), strict=True)
+    return [_row(f"accuracy of {name}", _percent(one), _percent(other)) for (name, one), other in pairs]
 
 
 def _row(what: str, before: Cell, after: Cell) -> Row:
