@@ -264,11 +264,12 @@ def test_targets_of_text_and_inputs_alone_are_refused_with_what_would_work(tmp_p
 
 
 @pytest.mark.keras
-def test_a_loss_that_keras_does_not_know_is_named_before_the_targets() -> None:
-    data = ring_data()
-    dataset = Dataset(data.x, data.y)
+def test_a_loss_that_keras_does_not_know_is_named_before_the_targets(tmp_path: Path) -> None:
+    dense_model().save(tmp_path / "m.h5")
+    np.savez(tmp_path / "d.npz", x=ring_data().x, y=ring_data().y)
+    files = (tmp_path / "m.h5", tmp_path / "out.h5", PostTraining(8), tmp_path / "d.npz")
     with pytest.raises(ConfigError, match=r"unknown loss 'crossentropy': .*sparse_categorical_crossentropy"):
-        check_targets(dense_model(), dataset, "crossentropy")
+        quantize_file(*files, loss="crossentropy")
 
 
 @pytest.mark.keras

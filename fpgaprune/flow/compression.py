@@ -15,7 +15,7 @@ from fpgaprune.compress.distillation import Distillation, distilled, shaped_for
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.metrics import Metric
-from fpgaprune.compress.scores import Score, fitting_targets, resolve_loss
+from fpgaprune.compress.scores import Score, fitting_targets, loss_function, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.estimate import estimate_design
 from fpgaprune.flow.dataset import Dataset, check_targets, likely_loss, read_dataset
@@ -95,6 +95,7 @@ class Compression:
         self.dataset = read_dataset(data, self.model, score)
         self.inputs = InputSet(as_tuple(self.dataset.x), data.name, real=True)
         self.loss = loss or likely_loss(self.model, self.dataset.y)
+        loss_function(self.loss)
         check_targets(self.model, self.dataset, self.loss)
         self._path, self._output = path, output
         self._taught: dict[str, Any] = {}

@@ -12,7 +12,6 @@ from fpgaprune.compress import TrainingData, split_validation
 from fpgaprune.compress.data import Arrays, as_tuple
 from fpgaprune.compress.metrics import Metric, parse_metric
 from fpgaprune.compress.rewiring import called_once
-from fpgaprune.compress.scores import loss_function
 from fpgaprune.config.study import load_study
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.study_model import called
@@ -116,8 +115,7 @@ def _likely(outputs: int, y: Array) -> str:
 
 
 def check_targets(model: Any, dataset: Dataset, loss: Any) -> None:
-    """Raise ConfigError for a loss there is not, or targets that it cannot compare with the outputs of the model."""
-    loss_function(loss)
+    """Raise ConfigError for targets that this loss cannot compare with the outputs of the model."""
     shapes = [tuple(int(size) for size in output.shape[1:]) for output in model.outputs]
     own = None if dataset.validation is None else dataset.validation[1]
     given = [as_tuple(targets) for targets in (dataset.y, dataset.test_y, own) if targets is not None]
@@ -132,14 +130,14 @@ def check_targets(model: Any, dataset: Dataset, loss: Any) -> None:
             if y.size != len(y) * int(np.prod(shape[:-1])):
                 message = f"targets of shape {y.shape[1:]} per sample are not one class for each, as the others are"
                 raise ConfigError(message)
-        elif isinstance(loss, str) and _is_bounded(model) and (y.min() < 0 or y.max() > 1):
+        elif isinstance(loss, str) and y.size != len(y) * int(np.prod(shape)):
+            message = f"targets of shape {y.shape[1:]} per sample do not fit the outputs of shape {shape} of the model"
+            raise ConfigError(message)
+        elif isinstance(loss, str) and (y.min() < 0 or y.max() > 1) and _is_bounded(model):
             message = (
                 f"the targets run from {y.min()} to {y.max()}, and the model answers between 0 and 1 (a sigmoid or "
                 "softmax): give classes as 0 and 1"
             )
-            raise ConfigError(message)
-        elif isinstance(loss, str) and y.size != len(y) * int(np.prod(shape)):
-            message = f"targets of shape {y.shape[1:]} per sample do not fit the outputs of shape {shape} of the model"
             raise ConfigError(message)
 
 
