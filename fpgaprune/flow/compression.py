@@ -88,6 +88,7 @@ class Compression:
     ) -> None:
         check_model_output(output)
         self.settings = settings or GenerateSettings()
+        _refuse_limits(self.settings)
         loaded = load_model(path, weights)
         self.model, self._notes = loaded.model, loaded.notes
         self.dataset = read_dataset(data, self.model, score)
@@ -177,6 +178,19 @@ def check_model_output(output: Path) -> None:
         raise ConfigError(message)
     if output.is_dir():
         message = f"the output {output} is a folder: name a file"
+        raise ConfigError(message)
+
+
+def _refuse_limits(settings: GenerateSettings) -> None:
+    """Limits in the settings are for a choice of strategies, which counting costs does not make."""
+    limits = settings.limits
+    named = {"max_dsp": limits.dsp, "max_lut": limits.lut, "max_latency": limits.latency_cycles, "max_ii": limits.ii}
+    asked = [f"{name} ({value})" for name, value in named.items() if value is not None]
+    if asked:
+        message = (
+            f"the recipe has {' and '.join(asked)}, for which generate chooses strategies; this method does not. Leave "
+            "limits out of the recipe, and give --max-dsp and --max-lut where the method has them"
+        )
         raise ConfigError(message)
 
 
