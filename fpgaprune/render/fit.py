@@ -63,4 +63,7 @@ def _outcome(attempt: Attempt, result: FitResult) -> str:
         return attempt.skipped
     if attempt is result.best:
         return "best within the limits"
-    return "within the limits" if attempt.file is not None else "over the limits"
+    if attempt.file is None:
+        return "over the limits"
+    good = result.limits.is_good(attempt.score, attempt.loss)
+    return "within the limits" if good else "within the limits, not good enough"
