@@ -1,19 +1,20 @@
 """From a model file to one whose constants cost less, without training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fpgaprune.compress.constants import Budget, ConstantsConfig, choose_constants
+from fpgaprune.compress.constants import Budget, BudgetSearch, ConstantsConfig, Importance, choose_constants
 from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import MappingRules, estimate_design
 from fpgaprune.flow.estimation import choose_rules, default_tool
+from fpgaprune.flow.slopes import dear_slopes, put_slopes
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.project import convert_network
 from fpgaprune.generate.settings import GenerateSettings
@@ -66,7 +67,8 @@ def change_constants(
         after = estimate_design(found, rules)
         over = _over(config, after)
         if over is None:
-            record = {**_record(chosen.record, config, before, after, fixed), "folded": list(folded)}
+            told = {"folded": list(folded), "slopes": dict(begin.slopes)}
+            record = {**_record(chosen.record, config, before, after, fixed), **told}
             return ChangedModel(model, before, after, found, record)
         model.set_weights(kept)
         asked = _tightened(asked, over)
@@ -79,7 +81,8 @@ def change_constants(
 class StartingPoint:
     """The design a model would be generated as, its estimate by `rules`, and what is asked of what can be changed.
 
-    `fixed` names the layers whose constants are not those of one kernel of the model.
+    `fixed` names the layers whose constants are not those of one kernel of the model. `slopes` are those that leaky
+    ReLUs of the model have got because the limit of DSPs is out of reach otherwise, by layer name.
     """
 
     design: Design
@@ -87,12 +90,40 @@ class StartingPoint:
     before: Estimate
     fixed: tuple[str, ...]
     asked: Any
+    slopes: Mapping[str, list[float]] = field(default_factory=dict)
 
 
 def starting_point(
     model: Any, config: ConstantsConfig, inputs: InputSet, settings: GenerateSettings, rules: MappingRules | None = None
 ) -> StartingPoint:
-    """What there is before constants are changed; raises ModelError where no layer's constants can be."""
+    """What there is before constants are changed; raises ModelError where no layer's constants can be.
+
+    Slopes of leaky ReLUs are rounded in the model where a budget of DSPs cannot be met with them as they are.
+    """
+    begin = _begin(model, config, inputs, settings, rules)
+    dear = dear_slopes(model, begin.design, begin.rules, config.exclude)
+    if not dear or not _out_of_reach(begin, settings):
+        return begin
+    put_slopes(model, dear)
+    again = _begin(model, config, inputs, settings, rules)
+    return replace(again, before=begin.before, slopes={name: values.ravel().tolist() for name, values in dear.items()})
+
+
+def _out_of_reach(begin: StartingPoint, settings: GenerateSettings) -> bool:
+    """Whether no choice of constants meets the budget's limit of DSPs."""
+    if not isinstance(begin.asked, Budget) or begin.asked.max_dsp is None:
+        return False
+    limit = replace(begin.asked, max_lut=None)
+    try:
+        BudgetSearch(begin.design, limit, Importance(), begin.rules, narrow=types_follow(settings)).check()
+    except ConfigError:
+        return True
+    return False
+
+
+def _begin(
+    model: Any, config: ConstantsConfig, inputs: InputSet, settings: GenerateSettings, rules: MappingRules | None
+) -> StartingPoint:
     design = _design(model, settings, inputs)
     rules = rules or choose_rules(None, None, default_tool(design))
     before = estimate_design(design, rules)
