@@ -140,7 +140,9 @@ class Compression:
             "sparsity": {"before": self._sparsity, "after": quantized_sparsity(find_kernels(again))},
         }
         path = self._output.with_name(f"{self._output.stem}.pruning.json")
-        path.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside = path.with_name(f".{path.name}")
+        beside.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
         return Compressed(self._output, path, self._before, after, told)
 
 

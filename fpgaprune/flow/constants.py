@@ -1,20 +1,27 @@
 """From a model file to one whose constants cost less, without training."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fpgaprune.compress.constants import Budget, BudgetSearch, ConstantsConfig, Importance, choose_constants
+from fpgaprune.compress.constants import (
+    Budget,
+    BudgetSearch,
+    ConstantsConfig,
+    CsdRounding,
+    Importance,
+    choose_constants,
+)
 from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import MappingRules, estimate_design
 from fpgaprune.flow.estimation import choose_rules, default_tool
-from fpgaprune.flow.slopes import dear_slopes, put_slopes
+from fpgaprune.flow.rounding import Rounded, dear_constants, put_constants
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.project import convert_network
 from fpgaprune.generate.settings import GenerateSettings
@@ -67,7 +74,7 @@ def change_constants(
         after = estimate_design(found, rules)
         over = _over(config, after)
         if over is None:
-            told = {"folded": list(folded), "slopes": dict(begin.slopes)}
+            told = {"folded": list(folded), "rounded": begin.told}
             record = {**_record(chosen.record, config, before, after, fixed), **told}
             return ChangedModel(model, before, after, found, record)
         model.set_weights(kept)
@@ -81,8 +88,8 @@ def change_constants(
 class StartingPoint:
     """The design a model would be generated as, its estimate by `rules`, and what is asked of what can be changed.
 
-    `fixed` names the layers whose constants are not those of one kernel of the model. `slopes` are those that leaky
-    ReLUs of the model have got because the limit of DSPs is out of reach otherwise, by layer name.
+    `fixed` names the layers whose constants are not those of one kernel of the model. `rounded` is what the
+    model has got for what is not weighed, slopes and matrices of recurrent layers (see `flow.rounding`).
     """
 
     design: Design
@@ -90,7 +97,12 @@ class StartingPoint:
     before: Estimate
     fixed: tuple[str, ...]
     asked: Any
-    slopes: Mapping[str, list[float]] = field(default_factory=dict)
+    rounded: tuple[Rounded, ...] = ()
+
+    @property
+    def told(self) -> list[str]:
+        """What was rounded, by layer and attribute."""
+        return [f"{each.layer}/{each.attribute}" for each in self.rounded]
 
 
 def starting_point(
@@ -98,27 +110,35 @@ def starting_point(
 ) -> StartingPoint:
     """What there is before constants are changed; raises ModelError where no layer's constants can be.
 
-    Slopes of leaky ReLUs are rounded in the model where a budget of DSPs cannot be met with them as they are.
+    Slopes of leaky ReLUs and matrices of recurrent layers are rounded in the model where a budget of DSPs cannot be
+    met with them as they are, and raise ConfigError where it cannot be met then either.
     """
     begin = _begin(model, config, inputs, settings, rules)
-    dear = dear_slopes(model, begin.design, begin.rules, config.exclude)
-    if not dear or not _out_of_reach(begin, settings):
+    digits = config.digits if isinstance(config, CsdRounding) else begin.rules.free_digits
+    dear = dear_constants(model, begin.design, digits, config.exclude)
+    if isinstance(config, CsdRounding):
+        dear = tuple(each for each in dear if not each.is_slope)
+    if not dear or not (isinstance(config, CsdRounding) or _unreachable(begin, settings)):
         return begin
-    put_slopes(model, dear)
+    old = put_constants(model, dear)
     again = _begin(model, config, inputs, settings, rules)
-    return replace(again, before=begin.before, slopes={name: values.ravel().tolist() for name, values in dear.items()})
+    error = _unreachable(again, settings)
+    if error is not None:
+        put_constants(model, old)
+        raise error
+    return replace(again, before=begin.before, rounded=dear)
 
 
-def _out_of_reach(begin: StartingPoint, settings: GenerateSettings) -> bool:
-    """Whether no choice of constants meets the budget's limit of DSPs."""
+def _unreachable(begin: StartingPoint, settings: GenerateSettings) -> ConfigError | None:
+    """Why no choice of constants meets the budget's limit of DSPs, if none does."""
     if not isinstance(begin.asked, Budget) or begin.asked.max_dsp is None:
-        return False
+        return None
     limit = replace(begin.asked, max_lut=None)
     try:
         BudgetSearch(begin.design, limit, Importance(), begin.rules, narrow=types_follow(settings)).check()
-    except ConfigError:
-        return True
-    return False
+    except ConfigError as error:
+        return error
+    return None
 
 
 def _begin(

@@ -37,6 +37,8 @@ def _what_helps(layer: LayerSpec | None, rules: MappingRules) -> str:
             f", for scales of more than {rules.free_digits} signed digits: right behind a plain layer without "
             "activation it is folded into that"
         )
+    if layer.kind in (LayerKind.LSTM, LayerKind.GRU):
+        return ", in which every unit multiplies values by values three times: fewer units need fewer"
     slope = next((layer.parameters[name] for name in _SLOPES if name in layer.parameters), None)
     return "" if slope is None else _of_slope(slope, rules)
 
