@@ -144,3 +144,27 @@ def test_rounded_matrices_stay_while_the_rest_trains() -> None:
     assert found.after.dsp.high == 18
     for array in (found.model.get_layer("lstm").cell.recurrent_kernel, found.model.get_layer("gru").cell.kernel):
         assert csd_digits(np.round(np.asarray(array, dtype=np.float64) * 2**20).astype(np.int64)).max() <= 2
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("epochs", [0, 2])
+def test_normalizations_that_no_layer_takes_in_are_rounded(epochs: int, tmp_path: Path) -> None:
+    fw = load_frameworks()
+    la = fw.keras.layers
+    fw.keras.utils.set_random_seed(0)
+    inputs = la.Input((8,), name="values")
+    x = la.BatchNormalization(name="norm")(la.Dense(6, activation="relu", name="first")(inputs))
+    model = fw.keras.Model(inputs, la.Dense(2, name="out")(x))
+    rng = np.random.default_rng(0)
+    model.get_layer("norm").set_weights(
+        [rng.uniform(0.5, 2, 6), rng.normal(size=6), rng.normal(size=6), rng.uniform(0.5, 2, 6)]
+    )
+    before = predict(model, INPUTS.arrays[0])[0]
+    found = _train(model, epochs) if epochs else change_constants(model, Budget(max_dsp=0), INPUTS)
+    assert found.before.dsp.high > found.after.dsp.high == 0
+    assert found.record["rounded"] == ["norm/gamma"]
+    found.model.save(tmp_path / "m.h5")
+    again = load_model(tmp_path / "m.h5").model
+    assert estimate_model(again, GenerateSettings(), INPUTS).dsp.high == 0
+    if not epochs:
+        assert 0 < np.abs(predict(again, INPUTS.arrays[0])[0] - before).max() < 0.3 * np.ptp(before)

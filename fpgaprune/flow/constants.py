@@ -89,7 +89,7 @@ class StartingPoint:
     """The design a model would be generated as, its estimate by `rules`, and what is asked of what can be changed.
 
     `fixed` names the layers whose constants are not those of one kernel of the model. `rounded` is what the
-    model has got for what is not weighed, slopes and matrices of recurrent layers (see `flow.rounding`).
+    model has got for what is not weighed: slopes, recurrent matrices, normalizations (see `flow.rounding`).
     """
 
     design: Design
@@ -110,14 +110,14 @@ def starting_point(
 ) -> StartingPoint:
     """What there is before constants are changed; raises ModelError where no layer's constants can be.
 
-    Slopes of leaky ReLUs and matrices of recurrent layers are rounded in the model where a budget of DSPs cannot be
-    met with them as they are, and raise ConfigError where it cannot be met then either.
+    Slopes of leaky ReLUs, matrices of recurrent layers and scales of normalizations are rounded in the model where a
+    budget of DSPs cannot be met with them as they are; raises ConfigError where it cannot be met then either.
     """
     begin = _begin(model, config, inputs, settings, rules)
     digits = config.digits if isinstance(config, CsdRounding) else begin.rules.free_digits
     dear = dear_constants(model, begin.design, digits, config.exclude)
     if isinstance(config, CsdRounding):
-        dear = tuple(each for each in dear if not each.is_slope)
+        dear = tuple(each for each in dear if each.is_matrix)
     if not dear or not (isinstance(config, CsdRounding) or _unreachable(begin, settings)):
         return begin
     old = put_constants(model, dear)

@@ -1,4 +1,4 @@
-"""Constants that a budget does not weigh: slopes of leaky ReLUs and matrices of recurrent layers, in few signed digits.
+"""Constants that a budget does not weigh, in few signed digits: slopes, matrices of recurrent layers, normalizations.
 
 Where a limit of DSPs is out of reach otherwise they are rounded to the nearest values that need no multiplier.
 """
@@ -19,6 +19,7 @@ from fpgaprune.frameworks import load_frameworks
 
 Array = NDArray[np.float64]
 _SLOPES: Final = {"LeakyReLU": "alpha", "ReLU": "negative_slope", "PReLU": "alpha"}  # Keras class -> where they are
+_SCALE: Final = "gamma"  # of a normalization, over the deviation
 _RECURRENT: Final = frozenset({"LSTM", "GRU", "QLSTM", "QGRU"})
 _MATRICES: Final = (  # in a design, in the layer, and its quantizer
     ("weight", "kernel", "kernel_quantizer_internal"),
@@ -35,9 +36,9 @@ class Rounded:
     values: Array
 
     @property
-    def is_slope(self) -> bool:
-        """Whether they are slopes of an activation."""
-        return self.attribute in _SLOPES.values()
+    def is_matrix(self) -> bool:
+        """Whether they are weights of a recurrent layer."""
+        return self.attribute in {attribute for _, attribute, _ in _MATRICES}
 
 
 def dear_constants(model: Any, design: Design, digits: int, exclude: Sequence[str] = ()) -> tuple[Rounded, ...]:
@@ -59,6 +60,8 @@ def dear_constants(model: Any, design: Design, digits: int, exclude: Sequence[st
                     getattr(cell, attribute), getattr(cell, quantizer, None), layer.parameters.get(name), digits
                 )
                 found += [] if values is None else [Rounded(layer.name, attribute, values)]
+        elif type(owner).__name__ == "BatchNormalization":
+            found += _scales(owner, layer.parameters.get("weight"), digits)
     return tuple(found)
 
 
@@ -78,9 +81,9 @@ def put_constants(model: Any, given: Sequence[Rounded]) -> tuple[Rounded, ...]:
 
 
 def held_constants(model: Any, given: Sequence[Rounded]) -> list[tuple[Any, Callable[[Any], Any]]]:
-    """What keeps them as they are while the rest trains (`ties` of a Trainer)."""
+    """What keeps them as they are while the rest trains (`ties` of a Trainer); what training averages moves on."""
     constant = load_frameworks().tensorflow.constant
-    variables = [getattr(_owner(model, each), each.attribute) for each in given]
+    variables = [getattr(_owner(model, each), each.attribute) for each in given if each.attribute != _SCALE]
     return [(each, partial(_first, constant(each.numpy()))) for each in variables if hasattr(each, "assign")]
 
 
@@ -90,7 +93,7 @@ def _first(kept: Any, _: Any) -> Any:
 
 def _owner(model: Any, rounded: Rounded) -> Any:
     layer = model.get_layer(rounded.layer)
-    return layer if rounded.is_slope else getattr(layer, "cell", layer)
+    return getattr(layer, "cell", layer) if rounded.is_matrix else layer
 
 
 def _slopes(owner: Any, slope: Parameter | None, digits: int) -> Iterator[Rounded]:
@@ -103,6 +106,17 @@ def _slopes(owner: Any, slope: Parameter | None, digits: int) -> Iterator[Rounde
         yield Rounded(owner.name, attribute, nearest.ravel()[0].reshape(shape))
     elif int(np.prod(shape)) == nearest.size:
         yield Rounded(owner.name, attribute, nearest.reshape(shape))
+
+
+def _scales(owner: Any, scale: Parameter | None, digits: int) -> Iterator[Rounded]:
+    """Only to float32's precision, which is finer than any type of the scales."""
+    if scale is None or not owner.scale or not _is_dear(scale, digits):
+        return
+    deviation = np.sqrt(np.asarray(owner.moving_variance, dtype=np.float64) + owner.epsilon)
+    now = np.asarray(owner.gamma, dtype=np.float64) / deviation
+    inside = np.clip(now, scale.precision.low, scale.precision.high)
+    if now.size == scale.values.size and np.abs(inside - scale.values.ravel()).max() <= scale.precision.lsb:
+        yield Rounded(owner.name, _SCALE, _nearest(scale, digits).ravel() * deviation)
 
 
 def _matrix(variable: Any, quantizer: Any, parameter: Parameter | None, digits: int) -> Array | None:
