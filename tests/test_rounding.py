@@ -162,9 +162,42 @@ def test_normalizations_that_no_layer_takes_in_are_rounded(epochs: int, tmp_path
     before = predict(model, INPUTS.arrays[0])[0]
     found = _train(model, epochs) if epochs else change_constants(model, Budget(max_dsp=0), INPUTS)
     assert found.before.dsp.high > found.after.dsp.high == 0
-    assert found.record["rounded"] == ["norm/gamma"]
+    assert found.record["rounded"] == ["norm/gamma", "norm/moving_variance"]
     found.model.save(tmp_path / "m.h5")
     again = load_model(tmp_path / "m.h5").model
     assert estimate_model(again, GenerateSettings(), INPUTS).dsp.high == 0
     if not epochs:
         assert 0 < np.abs(predict(again, INPUTS.arrays[0])[0] - before).max() < 0.3 * np.ptp(before)
+
+
+@pytest.mark.keras
+def test_separable_layers_and_scales_of_fine_types_are_rounded() -> None:
+    fw = load_frameworks()
+    la, q = fw.keras.layers, fw.qkeras
+    fw.keras.utils.set_random_seed(0)
+    bits = {f"{name}_quantizer": "quantized_bits(12,1,alpha=1)" for name in ("kernel", "bias")}
+    inputs = la.Input((5, 5, 2), name="image")
+    x = la.SeparableConv2D(3, 2, activation="relu", name="sep")(inputs)
+    x = q.QActivation("quantized_bits(12,2,alpha=1)", name="typed")(la.Flatten(name="flat")(x))
+    x = la.BatchNormalization(name="norm")(q.QDense(16, name="first", **bits)(x))
+    model = fw.keras.Model(inputs, la.Dense(2, name="out")(x))
+    rng = np.random.default_rng(1)
+    parts = [rng.uniform(1, 4, 16), rng.normal(size=16), rng.normal(size=16), rng.uniform(0.5, 2, 16)]
+    model.get_layer("norm").set_weights(parts)
+    images = InputSet((rng.normal(size=(60, 5, 5, 2)).astype(np.float32),), "images", real=True)
+    found = change_constants(model, Budget(max_dsp=0), images)
+    assert found.before.dsp.high > found.after.dsp.high == 0
+    kernels = ["sep/depthwise_kernel", "sep/pointwise_kernel"]
+    assert found.record["rounded"] == [*kernels, "norm/gamma", "norm/moving_variance"]
+
+
+@pytest.mark.keras
+def test_scales_that_a_quantizer_chooses_are_named() -> None:
+    fw = load_frameworks()
+    q = fw.qkeras
+    fw.keras.utils.set_random_seed(0)
+    inputs = fw.keras.layers.Input((8,), name="values")
+    x = q.QDense(6, kernel_quantizer="quantized_bits(6,0,alpha='auto')", name="first")(inputs)
+    model = fw.keras.Model(inputs, fw.keras.layers.Dense(2, name="out")(x))
+    with pytest.raises(ConfigError, match=r"first_alpha .*chooses \(alpha\): with alpha=1 or alpha='auto_po2'"):
+        change_constants(model, Budget(max_dsp=0), INPUTS)

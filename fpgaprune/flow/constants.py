@@ -89,7 +89,7 @@ class StartingPoint:
     """The design a model would be generated as, its estimate by `rules`, and what is asked of what can be changed.
 
     `fixed` names the layers whose constants are not those of one kernel of the model. `rounded` is what the
-    model has got for what is not weighed: slopes, recurrent matrices, normalizations (see `flow.rounding`).
+    model has got for what is not weighed (see `flow.rounding`).
     """
 
     design: Design
@@ -110,8 +110,8 @@ def starting_point(
 ) -> StartingPoint:
     """What there is before constants are changed; raises ModelError where no layer's constants can be.
 
-    Slopes of leaky ReLUs, matrices of recurrent layers and scales of normalizations are rounded in the model where a
-    budget of DSPs cannot be met with them as they are; raises ConfigError where it cannot be met then either.
+    What is not weighed (see `flow.rounding`) is rounded in the model where a budget of DSPs cannot be met with it as it
+    is; raises ConfigError where it cannot be met then either.
     """
     begin = _begin(model, config, inputs, settings, rules)
     digits = config.digits if isinstance(config, CsdRounding) else begin.rules.free_digits

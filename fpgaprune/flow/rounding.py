@@ -1,4 +1,4 @@
-"""Constants that a budget does not weigh, in few signed digits: slopes, matrices of recurrent layers, normalizations.
+"""Constants that a budget does not weigh, in few signed digits: slopes, normalizations, recurrent and separable layers.
 
 Where a limit of DSPs is out of reach otherwise they are rounded to the nearest values that need no multiplier.
 """
@@ -19,12 +19,18 @@ from fpgaprune.frameworks import load_frameworks
 
 Array = NDArray[np.float64]
 _SLOPES: Final = {"LeakyReLU": "alpha", "ReLU": "negative_slope", "PReLU": "alpha"}  # Keras class -> where they are
-_SCALE: Final = "gamma"  # of a normalization, over the deviation
-_RECURRENT: Final = frozenset({"LSTM", "GRU", "QLSTM", "QGRU"})
-_MATRICES: Final = (  # in a design, in the layer, and its quantizer
-    ("weight", "kernel", "kernel_quantizer_internal"),
-    ("recurrent_weight", "recurrent_kernel", "recurrent_quantizer_internal"),
+_STEPS: Final = 8
+_SCALE: Final = ("gamma", "moving_variance")  # of a normalization: the one over the root of the other
+# Keras class -> its matrices: the ending of a design's layer and its parameter, the layer's attribute and quantizer.
+_RECURRENT: Final = (
+    ("", "weight", "kernel", "kernel_quantizer_internal"),
+    ("", "recurrent_weight", "recurrent_kernel", "recurrent_quantizer_internal"),
 )
+_SEPARABLE: Final = (
+    ("_depthwise", "weight", "depthwise_kernel", "depthwise_quantizer_internal"),
+    ("_pointwise", "weight", "pointwise_kernel", "pointwise_quantizer_internal"),
+)
+_MATRICES: Final = {"LSTM": _RECURRENT, "GRU": _RECURRENT, "SeparableConv1D": _SEPARABLE, "SeparableConv2D": _SEPARABLE}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +43,8 @@ class Rounded:
 
     @property
     def is_matrix(self) -> bool:
-        """Whether they are weights of a recurrent layer."""
-        return self.attribute in {attribute for _, attribute, _ in _MATRICES}
+        """Whether they are weights of a recurrent or separable layer."""
+        return self.attribute.endswith("kernel")
 
 
 def dear_constants(model: Any, design: Design, digits: int, exclude: Sequence[str] = ()) -> tuple[Rounded, ...]:
@@ -47,21 +53,21 @@ def dear_constants(model: Any, design: Design, digits: int, exclude: Sequence[st
     Left out are layers that a pattern of `exclude` matches, activations within other layers, layers in both
     directions, and quantizers that would make something else of the values.
     """
-    owners = {layer.name: layer for layer in model.layers if not matches(layer, exclude)}
+    layers = {layer.name: layer.parameters for layer in design}
     found: list[Rounded] = []
-    for layer in design:
-        owner = owners.get(layer.name)
-        if type(owner).__name__ in _SLOPES:
-            found += _slopes(owner, layer.parameters.get("slope"), digits)
-        elif type(owner).__name__ in _RECURRENT:
-            cell = getattr(owner, "cell", owner)
-            for name, attribute, quantizer in _MATRICES:
-                values = _matrix(
-                    getattr(cell, attribute), getattr(cell, quantizer, None), layer.parameters.get(name), digits
-                )
-                found += [] if values is None else [Rounded(layer.name, attribute, values)]
-        elif type(owner).__name__ == "BatchNormalization":
-            found += _scales(owner, layer.parameters.get("weight"), digits)
+    for owner in model.layers:
+        kind, own = type(owner).__name__, layers.get(owner.name, {})
+        if matches(owner, exclude):
+            continue
+        if kind in _SLOPES:
+            found += _slopes(owner, own.get("slope"), digits)
+        elif kind == "BatchNormalization":
+            found += _scales(owner, own.get("weight"), digits)
+        cell = getattr(owner, "cell", owner)
+        for ending, name, attribute, quantizer in _MATRICES.get(kind.removeprefix("Q"), ()):
+            parameter = layers.get(f"{owner.name}{ending}", {}).get(name)
+            values = _matrix(getattr(cell, attribute), getattr(cell, quantizer, None), parameter, digits)
+            found += [] if values is None else [Rounded(owner.name, attribute, values)]
     return tuple(found)
 
 
@@ -83,7 +89,7 @@ def put_constants(model: Any, given: Sequence[Rounded]) -> tuple[Rounded, ...]:
 def held_constants(model: Any, given: Sequence[Rounded]) -> list[tuple[Any, Callable[[Any], Any]]]:
     """What keeps them as they are while the rest trains (`ties` of a Trainer); what training averages moves on."""
     constant = load_frameworks().tensorflow.constant
-    variables = [getattr(_owner(model, each), each.attribute) for each in given if each.attribute != _SCALE]
+    variables = [getattr(_owner(model, each), each.attribute) for each in given if each.attribute not in _SCALE]
     return [(each, partial(_first, constant(each.numpy()))) for each in variables if hasattr(each, "assign")]
 
 
@@ -109,29 +115,36 @@ def _slopes(owner: Any, slope: Parameter | None, digits: int) -> Iterator[Rounde
 
 
 def _scales(owner: Any, scale: Parameter | None, digits: int) -> Iterator[Rounded]:
-    """Only to float32's precision, which is finer than any type of the scales."""
+    """In float32, where no scale is that of a code to the last bit: variances move by a step for the nearest one."""
     if scale is None or not owner.scale or not _is_dear(scale, digits):
         return
-    deviation = np.sqrt(np.asarray(owner.moving_variance, dtype=np.float64) + owner.epsilon)
-    now = np.asarray(owner.gamma, dtype=np.float64) / deviation
-    inside = np.clip(now, scale.precision.low, scale.precision.high)
-    if now.size == scale.values.size and np.abs(inside - scale.values.ravel()).max() <= scale.precision.lsb:
-        yield Rounded(owner.name, _SCALE, _nearest(scale, digits).ravel() * deviation)
+    gamma, variance = (np.asarray(getattr(owner, name), dtype=np.float64) for name in _SCALE)
+    inside = np.clip(gamma / np.sqrt(variance + owner.epsilon), scale.precision.low, scale.precision.high)
+    if inside.size != scale.values.size or np.abs(inside - scale.values.ravel()).max() > scale.precision.lsb:
+        return
+    nearest = _nearest(scale, digits).ravel()
+    steps = np.arange(-_STEPS, _STEPS + 1)[:, np.newaxis] * np.spacing(variance.astype(np.float32))
+    variances = np.maximum(variance + steps, 0)
+    deviations = np.sqrt(variances + owner.epsilon)
+    gammas = (nearest * deviations).astype(np.float32).astype(np.float64)
+    best = np.abs(gammas / deviations - nearest).argmin(axis=0), np.arange(nearest.size)
+    yield from (Rounded(owner.name, name, each[best]) for name, each in zip(_SCALE, (gammas, variances), strict=True))
 
 
 def _matrix(variable: Any, quantizer: Any, parameter: Parameter | None, digits: int) -> Array | None:
     """What the variable must hold so that the matrix is the rounded one; None if nothing is to be done, or can be."""
     if parameter is None or parameter.encoding is not Encoding.FIXED or parameter.precision.width > EXACT_WIDTH:
         return None
-    if tuple(variable.shape) != parameter.values.shape or not _is_dear(parameter, digits):
+    shape = tuple(variable.shape)
+    if np.prod(shape) != parameter.values.size or not _is_dear(parameter, digits):
         return None
     low, high, lsb = parameter.precision.low, parameter.precision.high, parameter.precision.lsb
     now = np.clip(_given(quantizer, variable.numpy()), low, high)
-    if np.abs(now - parameter.values).max(initial=0.0) > lsb:
+    if np.abs(now - parameter.values.reshape(shape)).max(initial=0.0) > lsb:
         return None
     alpha = getattr(quantizer, "alpha", None)
     scale = np.asarray(1.0 if alpha is None or isinstance(alpha, str) else alpha, dtype=np.float64)
-    nearest = _nearest(parameter, digits)
+    nearest = _nearest(parameter, digits).reshape(shape)
     stored = nearest / scale
     return stored if np.array_equal(_given(quantizer, stored), nearest) else None
 
