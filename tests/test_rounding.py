@@ -187,6 +187,7 @@ def test_separable_layers_and_scales_of_fine_types_are_rounded() -> None:
     images = InputSet((rng.normal(size=(60, 5, 5, 2)).astype(np.float32),), "images", real=True)
     found = change_constants(model, Budget(max_dsp=0), images)
     assert found.before.dsp.high > found.after.dsp.high == 0
+    assert found.record["not_changeable"] == []
     kernels = ["sep/depthwise_kernel", "sep/pointwise_kernel"]
     assert found.record["rounded"] == [*kernels, "norm/gamma", "norm/moving_variance"]
 

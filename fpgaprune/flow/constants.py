@@ -62,7 +62,7 @@ def change_constants(
     settings = settings or GenerateSettings()
     model, folded = with_folded(model, config.exclude)
     begin = starting_point(model, config, inputs, settings, rules)
-    design, rules, before, fixed, asked = begin.design, begin.rules, begin.before, begin.fixed, begin.asked
+    design, rules, before, asked = begin.design, begin.rules, begin.before, begin.asked
     importance = measure_importance(model, inputs.arrays)
     kept = model.get_weights()
     allowance = config
@@ -75,7 +75,7 @@ def change_constants(
         over = _over(config, after)
         if over is None:
             told = {"folded": list(folded), "rounded": begin.told}
-            record = {**_record(chosen.record, config, before, after, fixed), **told}
+            record = {**_record(chosen.record, config, before, after, begin.untouched), **told}
             return ChangedModel(model, before, after, found, record)
         model.set_weights(kept)
         asked = _tightened(asked, over)
@@ -98,6 +98,12 @@ class StartingPoint:
     fixed: tuple[str, ...]
     asked: Any
     rounded: tuple[Rounded, ...] = ()
+
+    @property
+    def untouched(self) -> tuple[str, ...]:
+        """Those of `fixed` that were not rounded either."""
+        names = {f"{each.layer}{ending}" for each in self.rounded for ending in ("", "_depthwise", "_pointwise")}
+        return tuple(name for name in self.fixed if name not in names)
 
     @property
     def told(self) -> list[str]:

@@ -48,9 +48,10 @@ def fit_sheet(result: FitResult) -> Sheet:
         if value is not None
     ]
     if result.limits.is_default:
+        named = "--min-score" if result.limits.max_loss is None else "a --score such as r2 and --min-score"
         notes.append(
             f"{str(result.limits.least).capitalize()} keeps nine tenths of what the model that was given is above a "
-            "constant answer: a default, another one by --min-score."
+            f"constant answer: a default, another one by {named}."
         )
     title = f"Within {', '.join(limits)}"
     return Sheet(title=title, columns=_COLUMNS, rows=rows, summary=(result.answer,), footnotes=tuple(notes))
