@@ -82,7 +82,7 @@ def test_slopes_stay_where_the_limit_is_met_without_and_where_they_are_excluded(
     assert slopes_of(found.model) == before
     assert found.record["rounded"] == []
     with pytest.raises(ConfigError, match=r"leaky .* for its slope of 0\.299988"):
-        change_constants(leaky_model(), Budget(max_dsp=0, exclude=("[tl]*",)), INPUTS)
+        change_constants(leaky_model(), Budget(max_dsp=0, exclude=("third", "leaky")), INPUTS)
 
 
 def recurrent_model(quantized: bool) -> Any:
@@ -132,6 +132,10 @@ def test_a_limit_below_the_products_between_gates_is_refused_and_nothing_is_chan
         change_constants(model, Budget(max_dsp=17), STEPS)
     assert all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
     assert change_constants(model, Budget(max_dsp=1000), STEPS).record["rounded"] == []
+    found = change_constants(model, CsdRounding(2, exclude=("type:lstm",)), STEPS)
+    assert found.record["rounded"] == ["gru/kernel", "gru/recurrent_kernel"]
+    with pytest.raises(ConfigError, match="unknown layer to exclude"):
+        change_constants(model, CsdRounding(2, exclude=("type:conv1d",)), STEPS)
 
 
 @pytest.mark.keras

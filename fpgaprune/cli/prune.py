@@ -91,8 +91,9 @@ def run(
     budget chooses for every weight whether to keep it, make it equal to another on the same input, round it to fewer
     signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs, which may stand
     in the recipe, too; with --epochs
-    the budget closes while the network trains, and weights train within their digits. csd_rounding trains nothing; the
-    other methods train on the data. The model is written as an ordinary file, its record beside it as
+    the budget closes while the network trains, and weights train within their digits. csd_rounding rounds every weight
+    to the nearest one of --digits signed digits, of which two need no multiplier, and trains nothing; the other
+    methods train on the data. The model is written as an ordinary file, its record beside it as
     NAME.pruning.json.
     """
     given: dict[str, Any] = {

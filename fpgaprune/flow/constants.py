@@ -21,7 +21,7 @@ from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import MappingRules, estimate_design
 from fpgaprune.flow.estimation import choose_rules, default_tool
-from fpgaprune.flow.rounding import Rounded, dear_constants, put_constants
+from fpgaprune.flow.rounding import Rounded, dear_constants, is_rounded_alone, put_constants
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.project import convert_network
 from fpgaprune.generate.settings import GenerateSettings
@@ -160,7 +160,8 @@ def _begin(
             "several kernels, are scaled by a quantizer (alpha), or take in a batch normalization"
         )
         raise ModelError(message)
-    asked = replace(config, exclude=(*config.exclude, *fixed))  # type: ignore[type-var]  # configs are dataclasses
+    excluded = [pattern for pattern in config.exclude if not is_rounded_alone(model, pattern)]
+    asked = replace(config, exclude=(*excluded, *fixed))  # type: ignore[type-var]  # configs are dataclasses
     return StartingPoint(design, rules, before, fixed, asked)
 
 

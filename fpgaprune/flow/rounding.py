@@ -71,6 +71,13 @@ def dear_constants(model: Any, design: Design, digits: int, exclude: Sequence[st
     return tuple(found)
 
 
+def is_rounded_alone(model: Any, pattern: str) -> bool:
+    """Whether a pattern of layers to exclude matches only such whose constants are not weighed."""
+    kinds = {type(layer).__name__ for layer in model.layers if matches(layer, (pattern,))}
+    known = {"BatchNormalization", *_SLOPES, *_MATRICES}
+    return bool(kinds) and all(kind.removeprefix("Q") in known for kind in kinds)
+
+
 def put_constants(model: Any, given: Sequence[Rounded]) -> tuple[Rounded, ...]:
     """Put these into the model; what was there before is given back."""
     before = []
