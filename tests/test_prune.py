@@ -152,7 +152,11 @@ def test_convolutions_keep_what_was_chosen_and_what_is_no_kernel_is_named() -> N
     changed = change_constants(model, CsdRounding(1), data)
     for name in ("conv", "depth", "out"):
         assert csd_digits(changed.design[name].parameters["weight"].codes).max() == 1
-    assert changed.record["not_changeable"]
+    assert changed.record["not_changeable"] == []
+    for name in ("sep_depthwise", "sep_pointwise"):
+        assert csd_digits(changed.design[name].parameters["weight"].codes).max() == 1
+    changed = change_constants(model, CsdRounding(1, exclude=("sep",)), data)
+    assert changed.record["not_changeable"] == ["sep_depthwise", "sep_pointwise"]
     assert all(name.startswith("sep") for name in changed.record["not_changeable"])
 
 

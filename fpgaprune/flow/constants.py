@@ -53,8 +53,9 @@ def change_constants(
     Batch normalizations become part of the layers before them first: the model that is given back is then another one.
     The design it would be generated as with `settings` decides what a constant costs, by `rules` (those of the
     backend's tool by default); `inputs` decide how much each matters. Layers whose constants are not those of one
-    kernel of the model (recurrent, separable, or fused with a batch normalization) stay as they are; the record
-    names them. The design is read again from the changed model, and its constants must be the chosen ones.
+    kernel of the model (recurrent, separable, or fused with a batch normalization) are rounded as a whole (see
+    `starting_point`) or stay as they are; the record names them. The design is read again from the changed model, and
+    its constants must be the chosen ones.
 
     Raises ConfigError for a budget that cannot be met, ModelError for a layer whose quantizer would not keep the
     chosen constants.
