@@ -285,3 +285,23 @@ def test_what_combinations_begin_with_is_done_once(
     assert [replace(each, seconds=0) for each in both.attempts] == [replace(e, seconds=0) for e in resumed.attempts]
     first, second = (load_model(tmp_path / name / "o.h5").model.get_weights() for name in ("both", "first"))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.keras
+def test_what_failed_as_a_beginning_is_not_tried_again(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: Any = ((("low_rank", 0.9),), (("low_rank", 0.9), ("quantize", 8)), (("quantize", 8),))
+    monkeypatch.setattr("fpgaprune.flow.fit.combinations", lambda model: tried)
+    calls = []
+
+    def refuse(*given: Any) -> Any:
+        calls.append(given)
+        message = "no layer of this network has a low rank"
+        raise ConfigError(message)
+
+    monkeypatch.setattr("fpgaprune.flow.fit_steps.factorize", refuse)
+    config = FitConfig(epochs=0, tries=3)
+    found = fit_file(files / "m.h5", tmp_path / "o.h5", FitLimits(5), files / "d.npz", config=config)
+    assert [each.error for each in found.attempts] == ["no layer of this network has a low rank"] * 2 + [None]
+    assert len(calls) == 1
