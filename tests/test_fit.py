@@ -25,6 +25,7 @@ from fpgaprune.flow.fit_steps import combinations
 from fpgaprune.flow.generate import generate
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.read.model import load_model
+from fpgaprune.render.fit import fit_sheet
 from fpgaprune.results.fit import Attempt, FitLimits
 
 LIMITS = FitLimits(max_dsp=5, max_lut=6000)
@@ -305,3 +306,5 @@ def test_what_failed_as_a_beginning_is_not_tried_again(
     found = fit_file(files / "m.h5", tmp_path / "o.h5", FitLimits(5), files / "d.npz", config=config)
     assert [each.error for each in found.attempts] == ["no layer of this network has a low rank"] * 2 + [None]
     assert len(calls) == 1
+    told = [row.cells[-1] for row in fit_sheet(found).rows]
+    assert told == [f"failed: {found.attempts[0].error}", "failed as low_rank 0.9 did", "best within the limits"]

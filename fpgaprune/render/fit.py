@@ -59,7 +59,8 @@ def fit_sheet(result: FitResult) -> Sheet:
 
 def _outcome(attempt: Attempt, result: FitResult) -> str:
     if attempt.error is not None:
-        return f"failed: {attempt.error}"
+        first = next(each for each in result.attempts if each.error == attempt.error)
+        return f"failed: {attempt.error}" if first is attempt else f"failed as {first.name} did"
     if attempt.skipped is not None:
         return attempt.skipped
     if attempt is result.best:
