@@ -19,7 +19,7 @@ from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.flow.bits import Step
 from fpgaprune.flow.compression import Epoch
-from fpgaprune.flow.fit import FitConfig, choose, fit_file, with_floor
+from fpgaprune.flow.fit import FitConfig, choose, fit_file, nearest, with_floor
 from fpgaprune.flow.fit_kept import Kept
 from fpgaprune.flow.fit_steps import combinations
 from fpgaprune.flow.generate import generate
@@ -191,6 +191,20 @@ def test_no_model_of_another_search_is_written_over(tmp_path: Path) -> None:
 def test_what_is_exceeded_is_said(dsp: int, lut: int | None, said: tuple[str, ...]) -> None:
     assert FitLimits(5, 100).over(dsp, lut) == said
     assert FitLimits().over(dsp, lut) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        ([("a", 12, 100), ("b", 10, 90)], "b"),
+        ([("a", 10, 300), ("b", 10, 90)], "b"),  # over one limit, not over both
+        ([("a", 10, 100), ("b", 10, 90)], "b"),
+        ([("a", 10, None), ("b", 20, 90)], "b"),
+    ],
+)
+def test_the_nearest_of_those_over_the_limits(rows: list[tuple[Any, ...]], name: str) -> None:
+    attempts = [Attempt(n, skipped="costs too much", dsp=dsp, lut=lut) for n, dsp, lut in rows]
+    assert nearest(attempts, FitLimits(5, 200)).name == name
 
 
 def test_of_losses_the_least_is_best() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -113,6 +113,16 @@ def choose(attempts: tuple[Attempt, ...], limits: FitLimits) -> Attempt | None:
     """The best score within the limits, of equal ones the one of fewer DSPs and LUTs; None where there is none."""
     fine = [each for each in attempts if _is_within(each, limits) and limits.is_good(each.score, each.loss)]
     return max(fine, key=lambda each: (each.rank[0], -(each.dsp or 0), -(each.lut or 0)), default=None)
+
+
+def nearest(attempts: Sequence[Attempt], limits: FitLimits) -> Attempt:
+    """Of attempts with costs the one that exceeds the limits least, of equal ones the one over fewer of them."""
+
+    def distance(each: Attempt) -> tuple[float, int, int, int]:
+        dsp, lut = each.dsp or 0, each.lut
+        return limits.excess(dsp, lut), len(limits.over(dsp, lut)), dsp, lut or 0
+
+    return min(attempts, key=distance)
 
 
 def with_floor(limits: FitLimits, model: Any, data: TrainingData, loss: str) -> FitLimits:
@@ -258,8 +268,7 @@ def _nearest(attempts: tuple[Attempt, ...], limits: FitLimits) -> str:
     costed = [each for each in attempts if each.dsp is not None]
     if not costed:
         return "Nothing could be tried: every combination failed; the table says why."
-    near: Callable[[Attempt], float] = lambda each: limits.excess(each.dsp or 0, each.lut)  # noqa: E731
-    best = min(costed, key=near)
+    best = nearest(costed, limits)
     over = limits.over(best.dsp or 0, best.lut)
     why = next((each.error for each in attempts if each.name == _ALONE and each.error), None)
     return (
