@@ -88,6 +88,7 @@ class Compression:
     ) -> None:
         check_model_output(output)
         self.settings = settings or GenerateSettings()
+        _refuse_limits(self.settings)
         loaded = load_model(path, weights)
         self.model, self._notes = loaded.model, loaded.notes
         self.dataset = read_dataset(data, self.model, score)
@@ -139,7 +140,9 @@ class Compression:
             "sparsity": {"before": self._sparsity, "after": quantized_sparsity(find_kernels(again))},
         }
         path = self._output.with_name(f"{self._output.stem}.pruning.json")
-        path.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside = path.with_name(f".{path.name}")
+        beside.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
         return Compressed(self._output, path, self._before, after, told)
 
 
@@ -177,6 +180,19 @@ def check_model_output(output: Path) -> None:
         raise ConfigError(message)
     if output.is_dir():
         message = f"the output {output} is a folder: name a file"
+        raise ConfigError(message)
+
+
+def _refuse_limits(settings: GenerateSettings) -> None:
+    """Limits in the settings are for a choice of strategies, which counting costs does not make."""
+    limits = settings.limits
+    named = {"max_dsp": limits.dsp, "max_lut": limits.lut, "max_latency": limits.latency_cycles, "max_ii": limits.ii}
+    asked = [f"{name} ({value})" for name, value in named.items() if value is not None]
+    if asked:
+        message = (
+            f"the recipe has {' and '.join(asked)}, for which generate chooses strategies; this method does not. Leave "
+            "limits out of the recipe, and give --max-dsp and --max-lut where the method has them"
+        )
         raise ConfigError(message)
 
 

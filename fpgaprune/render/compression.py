@@ -28,6 +28,9 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     fixed = record.get("not_changeable", ())
     if fixed:
         notes.append(f"Left as they are, since their constants are not one kernel of the model: {', '.join(fixed)}.")
+    rounded = record.get("rounded", ())
+    if rounded:
+        notes.append(f"Rounded to few signed digits as a whole, which is not weighed: {', '.join(rounded)}.")
     teacher = record.get("teacher")
     if teacher is not None:
         accuracy = teacher["accuracy"]
