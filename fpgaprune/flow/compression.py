@@ -157,22 +157,13 @@ class Compression:
             **{key: {"before": self._kernels[key], "after": found[key]} for key in found},
         }
         path = self._output.with_name(f"{self._output.stem}.pruning.json")
-        path.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside = path.with_name(f".{path.name}")
+        beside.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
         if self._stopped is not None:
             message = f"{self._stopped}. They are in {self._output}"
             raise PruningDivergedError(message, PruneResult(again, told))
         return Compressed(self._output, path, self._before, after, told)
-
-
-def _refuse_limits(settings: GenerateSettings) -> None:
-    """Raise ConfigError for limits of a recipe: they choose how a project is generated, and change no model."""
-    if settings.limits:
-        message = (
-            "max_dsp, max_lut, max_latency and max_ii of a recipe choose strategies where a project is generated, and "
-            "here a model is changed: leave them out of the recipe, and give --max-dsp or --max-lut to the methods "
-            "that have them (prune --method budget, quantize, factorize, fit)"
-        )
-        raise ConfigError(message)
 
 
 def _kernels_json(model: Any) -> dict[str, Any]:
@@ -230,6 +221,19 @@ def check_writable(output: Path) -> None:
     except OSError as error:
         message = f"the output {output} cannot be written: {error.strerror or error}"
         raise ConfigError(message) from error
+
+
+def _refuse_limits(settings: GenerateSettings) -> None:
+    """Limits in the settings are for a choice of strategies, which counting costs does not make."""
+    limits = settings.limits
+    named = {"max_dsp": limits.dsp, "max_lut": limits.lut, "max_latency": limits.latency_cycles, "max_ii": limits.ii}
+    asked = [f"{name} ({value})" for name, value in named.items() if value is not None]
+    if asked:
+        message = (
+            f"the recipe has {' and '.join(asked)}, for which generate chooses strategies; this method does not. Leave "
+            "limits out of the recipe, and give --max-dsp and --max-lut where the method has them"
+        )
+        raise ConfigError(message)
 
 
 def save_model(model: Any, output: Path) -> None:

@@ -32,10 +32,18 @@ def all_methods() -> tuple[str, ...]:
 
 def method_config(method: str, settings: Mapping[str, Any]) -> PruneConfig | ConstantsConfig:
     """The config of a method by name; raises ConfigError for an unknown method or setting, or one that is missing."""
+    return config_from(_config_type(method), method, settings)  # type: ignore[no-any-return]  # one of the two types
+
+
+def method_settings(method: str) -> tuple[str, ...]:
+    """Names of the settings of a method; raises ConfigError for an unknown one."""
+    return tuple(field.name for field in fields(_config_type(method)))
+
+
+def _config_type(method: str) -> Any:
     if method not in all_methods():
         raise ConfigError(unknown_choice("method", method, all_methods()))
-    found: Any = constants_config_type(method) if method in constants_methods() else training_config_type(method)
-    return config_from(found, method, settings)  # type: ignore[no-any-return]  # one of the two config types
+    return constants_config_type(method) if method in constants_methods() else training_config_type(method)
 
 
 def config_from(found: Any, method: str, settings: Mapping[str, Any]) -> Any:

@@ -44,6 +44,9 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
             f"Coded by Huffman's codes the weights take {coded:.2f} KiB with their tables, {plain:.2f} KiB as they "
             f"are: {coding['ratio']:.1f} times less."
         )
+    rounded = record.get("rounded", ())
+    if rounded:
+        notes.append(f"Rounded to few signed digits as a whole, which is not weighed: {', '.join(rounded)}.")
     teacher = record.get("teacher")
     if teacher is not None:
         accuracy = teacher["accuracy"]
