@@ -67,7 +67,8 @@ def run(
     score: ScoreOption = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
     shrink: Annotated[
-        bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
+        bool,
+        typer.Option("--shrink", help="Take out the neurons and filters that nothing reads, or that never change."),
     ] = False,
     setting: SettingOption = None,
     config: RecipeOption = None,
@@ -90,10 +91,15 @@ def run(
 
     budget chooses for every weight whether to keep it, make it equal to another on the same input, round it to fewer
     signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs, which may stand
-    in the recipe, too; with --epochs
-    the budget closes while the network trains, and weights train within their digits. csd_rounding rounds every weight
-    to the nearest one of --digits signed digits, of which two need no multiplier, and trains nothing; the other
-    methods train on the data. The model is written as an ordinary file, its record beside it as
+    in the recipe, too; with --epochs the budget closes while the network trains, and weights train within their digits.
+    csd_rounding rounds every weight to the nearest one of --digits signed digits, of which two need no multiplier, and
+    trains nothing; the other methods train on the data.
+
+    Of their own the methods have, with --set: iterative_l1 steps, l1, rewind; polynomial scope=layer; l0 group=output
+    for whole neurons and filters, or group=input; n_m n and m, of every m weights n stay; blocks rows and columns;
+    lanes reuse_factor; clusters clusters, scope=input. With --shrink emptied neurons and filters make layers smaller.
+
+    The model is written as an ordinary file, its record beside it as
     NAME.pruning.json.
     """
     given: dict[str, Any] = {
@@ -113,7 +119,7 @@ def run(
     settings, amounts = costed_settings(config, {"part": part, "precision": precision, "width": width}, limits)
     _refuse_unused(method, config, amounts, limits)
     chosen = method_config(method, asked | amounts)
-    with StoppableProgress() as progress:
+    with StoppableProgress(output) as progress:
         progress.begin(f"{model.name}: {method}")
         found = prune_file(
             model,

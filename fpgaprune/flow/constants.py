@@ -64,7 +64,7 @@ def change_constants(
     model, folded = with_folded(model, config.exclude)
     begin = starting_point(model, config, inputs, settings, rules)
     design, rules, before, asked = begin.design, begin.rules, begin.before, begin.asked
-    importance = measure_importance(model, inputs.arrays)
+    importance = _without(measure_importance(model, inputs.arrays), begin.fixed)
     kept = model.get_weights()
     allowance = config
     for _ in range(_ATTEMPTS):
@@ -164,6 +164,12 @@ def _begin(
     excluded = [pattern for pattern in config.exclude if not is_rounded_alone(model, pattern)]
     asked = replace(config, exclude=(*excluded, *fixed))  # type: ignore[type-var]  # configs are dataclasses
     return StartingPoint(design, rules, before, fixed, asked)
+
+
+def _without(importance: Importance, fixed: tuple[str, ...]) -> Importance:
+    """Without layers that may have other rows in the design, as those of dilated filters: zeros lie between them."""
+    pairs = (importance.inputs, importance.outputs)
+    return Importance(*({name: each for name, each in pair.items() if name not in fixed} for pair in pairs))
 
 
 def types_follow(settings: GenerateSettings) -> bool:
