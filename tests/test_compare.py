@@ -272,8 +272,8 @@ def test_reports_can_be_named_one_per_stage(tmp_path: Path) -> None:
         compare_project(tmp_path / "net.npz")
 
 
-@pytest.mark.parametrize(("own", "reported", "expected"), [(None, 5.0, 1), (None, 10.0, 0), (5.0, 10.0, 1)])
-def test_a_project_without_a_clock_takes_that_of_its_report(
+@pytest.mark.parametrize(("own", "reported", "expected"), [(None, 5.0, 1), (None, 10.0, 0), (5.0, 10.0, 0)])
+def test_a_comparison_is_at_the_clock_of_the_report(
     tmp_path: Path, own: float | None, reported: float, expected: int
 ) -> None:
     """Vivado HLS multiplies by 11 in LUTs where that fits the clock period, and in a pipelined DSP where not."""
@@ -282,8 +282,22 @@ def test_a_project_without_a_clock_takes_that_of_its_report(
     save_design(network, tmp_path / "net.npz")
     report = _report(tool="vivado_hls", tool_version="2019.2", part=part, clock_ns=reported)
     save_report(report, tmp_path / "c.json")
-    row = compare_project(tmp_path / "net.npz", tmp_path / "c.json").rows[-1]
-    assert row.estimated == Bound.exactly(expected)
+    found = compare_project(tmp_path / "net.npz", tmp_path / "c.json")
+    assert found.rows[-1].estimated == Bound.exactly(expected)
+    assert any("a clock of 10 ns, the project asks for 5 ns" in said for said in found.reasons) == (own is not None)
+
+
+def test_what_a_report_keeps_back_of_the_clock_counts(tmp_path: Path) -> None:
+    """Vivado HLS pipelines 11 x 16 bits (4.1 ns) at 5 ns where it keeps 27 % back, and not where it keeps 12.5 %."""
+    part = "xc7z020clg400-2"
+    network = design(source(1), dense("fc", "in", [[11]], config="config2"), part=part, clock_ns=5.0)
+    save_design(network, tmp_path / "net.npz")
+    found = []
+    for kept in (0.625, 1.35):
+        report = _report(tool="vivado_hls", tool_version="2019.2", part=part, clock_ns=5.0, clock_uncertainty_ns=kept)
+        save_report(report, tmp_path / "c.json")
+        found.append(compare_project(tmp_path / "net.npz", tmp_path / "c.json").rows[-1].estimated)
+    assert found == [Bound.exactly(0), Bound.exactly(1)]
 
 
 def test_open_synthesis_alone_decides_by_its_own_rules(tmp_path: Path) -> None:

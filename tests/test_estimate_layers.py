@@ -58,7 +58,7 @@ def test_positions_in_parallel_have_a_product_each() -> None:
     [
         (False, 4.0, 6 + 1 + 3),  # a position a cycle
         (True, 4.0, 6 * 3 + 3),  # the function takes one clock edge for the product and two for the window
-        (True, 50.0, 6 + 3),  # all in one cycle
+        (True, 50.0, 6 * 2 + 3),  # the product needs none
     ],
 )
 def test_a_window_in_a_function_takes_a_position_when_it_has_returned(

@@ -129,10 +129,12 @@ def _turn(layer: LayerSpec, product: MatrixProduct, timing: ProductTiming, conte
     """Cycles per input position of a streamed convolution."""
     if product.folds:
         if product.reuse_factor == 1:
-            # A function that keeps the window is called again when it has returned (hls4ml's nnet_conv_stream.h:
-            # `INLINE OFF` and static registers; 130 positions in 390 cycles with one clock edge in the product).
-            own = bool(layer.attributes.get("window_function"))
-            return float(timing.edges + 2) if own and timing.edges else 1.0
+            # Vitis HLS calls a function that keeps the window again when it has returned (hls4ml's
+            # nnet_conv_stream.h: `INLINE OFF` and static registers): 2 cycles around a product without clock edges,
+            # 3 around one of one edge, 5 and 6 around two and three (12 layers of six projects). Vivado HLS calls it
+            # every cycle.
+            own = bool(layer.attributes.get("window_function")) and context.rules.tool == "vitis_hls"
+            return float(timing.edges + 2 + (timing.edges > 1)) if own else 1.0
         # A pointwise convolution is pipelined at its reuse factor; a window waits for its products.
         return float(product.reuse_factor if layer.operation == "pointwise" else timing.ii + 2)
     # Multipliers in DSPs are pipelined in three stages; small ones in LUTs may fit the cycle of their operands.

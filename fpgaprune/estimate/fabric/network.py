@@ -41,7 +41,10 @@ class DesignFabric:
 
 def describe_design(design: Design, context: Context, device: Device) -> DesignFabric:
     """Structure and timing, without any fitted number."""
-    clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
+    target = design.target
+    clock = build_clock(
+        context.rules.tool, context.rules.version, device, target.clock_ns, uncertainty=target.clock_uncertainty
+    )
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     if runs_tasks(design):
         layers = {name: found and as_task(design[name], found, context) for name, found in layers.items()}

@@ -16,11 +16,10 @@ from fpgaprune.estimate.fabric.prices import AdderPrice, adder_price
 
 @dataclass(frozen=True)
 class Delays:
-    """ns of a multiplication and of one level of additions, and the share of the period the tool keeps back."""
+    """ns of a multiplication and of one level of additions."""
 
     multiply_ns: float
     add_ns: float
-    uncertainty: float = 0.125  # UG902, UG1399: 12.5 % by default in Vivado HLS, 27 % in Vitis HLS
 
 
 # By (tool, series): speed grade 2.
@@ -44,6 +43,7 @@ _SERIES = {
     "virtexu": "ultrascale",
 }
 DEFAULT_CLOCK_NS = 5.0  # hls4ml's own default
+UNCERTAINTY = MappingProxyType({"vivado_hls": 0.125, "vitis_hls": 0.27})  # kept back of the period: UG902, UG1399
 
 
 def series_of(device: Device) -> str:
@@ -82,13 +82,19 @@ def build_clock(
     device: Device,
     clock_ns: float | None,
     delays: Mapping[tuple[str, str], Delays] = DELAYS,
+    *,
+    uncertainty: float | None = None,
 ) -> Clock:
-    """The clock of a design; Vitis HLS' delays for tools that have none."""
+    """The clock of a design; Vitis HLS' delays for tools that have none.
+
+    `uncertainty` is the share of the period that is kept back, by default the tool's own.
+    """
     found = delays.get((tool, series_of(device))) or DELAYS["vitis_hls", series_of(device)]
     if device.speed_grade == 1:
-        found = Delays(found.multiply_ns * _SLOW_MULTIPLY, found.add_ns * _SLOW_ADD, found.uncertainty)
+        found = Delays(found.multiply_ns * _SLOW_MULTIPLY, found.add_ns * _SLOW_ADD)
     series = series_of(device)
-    usable_ns = (clock_ns or DEFAULT_CLOCK_NS) * (1 - found.uncertainty)
+    kept = UNCERTAINTY.get(tool, UNCERTAINTY["vitis_hls"]) if uncertainty is None else uncertainty
+    usable_ns = (clock_ns or DEFAULT_CLOCK_NS) * (1 - kept)
     return Clock(found, usable_ns, adder_price(tool, version, series, device.family), series)
 
 

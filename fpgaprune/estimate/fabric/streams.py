@@ -22,7 +22,7 @@ def fifos(layer: LayerSpec, output: FixedPoint, context: Context) -> Structure:
     depth = prod(layer.output_shape[:-1]) if len(layer.output_shape) > 1 else 1
     width = output.width
     if context.rules.tool == "vitis_hls":
-        return packed_fifo(depth, channels * width, context.rules.version)
+        return packed_fifo(depth, channels * width, context.family)
     return Structure(
         buffer_lut=channels * fifo_lut(depth, width),
         buffer_ff=float(channels * fifo_ff(depth, width)),

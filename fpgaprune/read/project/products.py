@@ -1,5 +1,6 @@
 """Layers that multiply by constants: dense, convolutions, batch normalization."""
 
+import re
 from math import prod
 from typing import Any
 
@@ -13,6 +14,9 @@ from fpgaprune.read.project.kernels import is_kernel, read_kernel
 from fpgaprune.read.project.site import Config, Layout, Site
 
 _BINARY_PRODUCTS = (None, "weight_binary", "both_binary")
+_STREAMS = "firmware/nnet_utils/nnet_conv_stream.h"
+# The function that keeps a window, and whether it is kept a function.
+_WINDOW = r"void\s+compute_output_buffer_{}d\s*\([^{{;]*\{{[^;]*?#pragma\s+HLS\s+INLINE[ \t]*(OFF)?"
 _TRANSPOSED = (Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED)
 
 
@@ -139,7 +143,9 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
         attributes.update(kernel(site, product, parameters["weight"]))
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
-    elif site.io_type == "io_stream" and not function.startswith("pointwise") and product.function("kernel"):
+    elif (
+        site.io_type == "io_stream" and not function.startswith("pointwise") and _is_function(site, dimensions, product)
+    ):
         attributes["window_function"] = True
     if len(site.arrays) > first + 1:
         parameters["bias"] = vector(site, site.arrays[first + 1], filters, product, "bias_t")
@@ -159,6 +165,18 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
         parallelization_factor=_parallel(site, config, positions),
         attributes=attributes,
     )
+
+
+def _is_function(site: Site, dimensions: int, product: Config) -> bool:
+    """Whether the window of a streamed convolution, with its product, is a function of its own.
+
+    hls4ml's headers in the project say so (`INLINE OFF`); without them, configurations of 1.0 and later do.
+    """
+    folder = site.source.folder
+    if not folder.has(_STREAMS):
+        return product.function("kernel") is not None
+    found = re.search(_WINDOW.format(dimensions), folder.text(_STREAMS), re.IGNORECASE)
+    return found is not None and found[1] is not None
 
 
 def _first(*values: int | None) -> int | None:

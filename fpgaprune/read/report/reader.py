@@ -100,6 +100,7 @@ def _from_rpt(path: Path) -> SynthesisReport:
         notes=notes,
         latency_min_cycles=report.module.latency_min_cycles,
         clock_estimated_ns=report.clock_estimated_ns,
+        clock_uncertainty_ns=report.clock_uncertainty_ns,
     )
 
 
@@ -137,6 +138,7 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
         directives=tuple(xml.directives),
         latency_min_cycles=xml.latency_min_cycles,
         clock_estimated_ns=xml.clock_estimated_ns,
+        clock_uncertainty_ns=xml.clock_uncertainty_ns,
     )
 
 

@@ -35,6 +35,7 @@ class XmlReport:
     latency_min_cycles: int | None = None
     ii: int | None = None
     clock_estimated_ns: float | None = None
+    clock_uncertainty_ns: float | None = None
     modules: list[ModuleReport] = field(default_factory=list)
     instances: dict[str, tuple[str, ...]] = field(default_factory=dict)
     directives: list[str] = field(default_factory=list)
@@ -94,6 +95,8 @@ def _take(report: XmlReport, section: Element) -> None:
             report.part = _text(section, "Part")
             unit = (_text(section, "unit") or "ns").lower()
             report.clock_ns = period_ns(_text(section, "TargetClockPeriod"), _where(report, "TargetClockPeriod"), unit)
+            kept = _text(section, "ClockUncertainty")
+            report.clock_uncertainty_ns = period_ns(kept, _where(report, "ClockUncertainty"), unit)
         case "PerformanceEstimates":
             report.clock_estimated_ns = _reached(report, section)
             report.latency_min_cycles, report.latency_cycles, report.ii = _latency(report, section)
