@@ -136,7 +136,7 @@ def _accumulation_lut(product: MatrixProduct, trees: Trees, clock: Clock, *, cha
     # Sums that saturate wait until all products are there.
     if product.turns is not None and product.accumulator.overflow is Overflow.WRAP:
         return product.turns.adder_lut(width, int(np.count_nonzero(product.codes.any(axis=0))))
-    return clock.adders.lut(trees.count * width * CHAIN_WIDTH if chained else trees.bits, trees.count)
+    return clock.adders.lut(trees.count * width * CHAIN_WIDTH if chained else trees.bits, trees.count, trees.growing)
 
 
 _MOST_BITS = 64  # of a constant
@@ -211,12 +211,13 @@ def _multiplier_prices(pricing: Pricing, width: int, series: str, *, resource: b
 def _multiplier_ff(data: int, weight: int, pricing: Pricing, clock: Clock) -> float:
     """Flip-flops inside one multiplication in DSPs that takes longer than a clock period: 4 a bit of its data and 3.
 
-    165 of four blocks (72 products of 32 bits, Vivado HLS 2018.2). None in Vitis HLS, which pipelines inside the DSP.
+    165 of four blocks (72 products of 32 bits, Vivado HLS 2018.2); 67 for 16 bits in Vitis HLS 2025.1 on 7-series as in
+    Vivado HLS.
     """
     blocks = pricing.dsp(data, weight)
-    if pricing.rules.tool != "vivado_hls" or not blocks:
+    if not blocks:
         return 0.0
-    if blocks >= 4:
+    if blocks >= 4 and pricing.rules.tool == "vivado_hls":
         return 165.0
     return 4.0 * data + 3.0 if clock.delays.multiply_ns > clock.usable_ns else 0.0
 
