@@ -14,6 +14,7 @@ from estimate_designs import VITIS, dense, design, source
 
 from fpgaprune.cli import main
 from fpgaprune.compare import compare
+from fpgaprune.compare.trust import own_functions
 from fpgaprune.design import Design, save_design
 from fpgaprune.errors import ProjectError, ReportError
 from fpgaprune.estimate import estimate_design
@@ -100,6 +101,8 @@ def _foreign_module(name: str, **changes: Any) -> SynthesisReport:
         (_foreign_module("dense_array_array_ap_fixed_3u_config2_s"), "works on streams"),
         (_foreign_module("relu_ap_fixed_16_16_5_3_0_config2_s"), "bears the number of fc, which is dense"),
         (_foreign_module(MODULE.replace("16_16", "12_4")), "ap_fixed<12,4>"),
+        (_foreign_module("pointwise_conv_1d_latency_cl_0_0_0_0_0"), "no function of any kind of layer"),
+        (_foreign_module("gru_stack_0_0_s"), "no function of any kind of layer"),
         (
             _foreign_module(MODULE, multipliers=tuple(MultiplyOperator(f"m{i}", 16, 12, 1) for i in range(5))),
             "5 of the 5 constants",
@@ -113,6 +116,20 @@ def test_a_stale_report_is_called_stale_and_no_error_of_the_model(report: Synthe
     assert any(words in reason for reason in comparison.reasons)
     assert not any("do not hold" in said for said in comparison.explanations)
     assert "the report is stale" in comparison_sheet(comparison).summary[0]
+
+
+def test_a_kernel_that_takes_a_cycle_for_every_weight_is_not_by_the_rules() -> None:
+    """262 200 weights took 1 062 314 cycles in a public project whose pragmas had been removed."""
+    network = design(source(20), dense("fc", "in", np.full((20, 1), 91), config="config2"))
+    report = _report()
+    top, module = report.modules
+    looped = replace(module, ii=120, multipliers=module.multipliers[:1], used=replace(module.used, dsp=1))
+    report = replace(report, modules=(top, looped), used=replace(report.used, dsp=1))
+    comparison = _compare(report, network=network)
+    assert comparison.verdict is Verdict.UNKNOWN
+    once = replace(report, modules=(top, replace(looped, ii=1)))
+    assert "starts once in 120 cycles, where fc has the reuse factor 1" in (own_functions(network, report) or "")
+    assert own_functions(network, once) is None
 
 
 def test_another_number_of_multiplications_is_of_other_weights() -> None:

@@ -8,6 +8,7 @@ import pytest
 from estimate_designs import VITIS, VIVADO, WIDE, dense, design, dsp, last, source
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
+from fpgaprune.device import find_device
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound, LayerEstimate
@@ -298,3 +299,23 @@ def test_a_quantizer_with_a_type_per_value_narrows_each_product_and_ends_dead_on
     assert (dsp(layer), layer.multipliers) == (1, Bound.exactly(2))
     layer = estimate_design(design(source(4, data), first, fc, replace(second, attributes={}), out), VITIS).layers[2]
     assert dsp(layer) == 3  # 45 and 90 by 11 bits, 77 by 16
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "attributes", "blocks"),
+    [
+        ("xcu250-figd2104-2L-e", 5, {}, 8),  # three pairs of ports and the inverse, two blocks each (five projects)
+        ("xcu250-figd2104-2L-e", 6, {"inp_norm_precision": "ap_fixed<18,8>"}, 5),  # 11 bits: one block a pair
+        ("xc7z020clg400-1", 3, {}, 3),
+    ],
+)
+def test_tables_of_a_parallel_softmax_share_ports(
+    part: str, values: int, attributes: dict[str, str], blocks: int
+) -> None:
+    layer = LayerSpec(
+        "s", LayerKind.SOFTMAX, ("in",), (values,), (values,), WIDE, WIDE, operation="stable", attributes=attributes,
+        tables={"exp_table": Table(1024, FixedPoint(18, 8))},
+    )  # fmt: skip
+    found = estimate_design(design(source(values, WIDE), layer, part=part), VITIS, find_device(part)).layers[-1].fabric
+    assert found.bram_18k is not None
+    assert found.bram_18k.value == pytest.approx(blocks, rel=0.03)

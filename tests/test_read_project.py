@@ -178,6 +178,26 @@ def test_the_top_function_may_have_any_name_and_a_wrapper(tmp_path: Path) -> Non
     assert read_project(write(tmp_path, written)).name == "net"
 
 
+@pytest.mark.parametrize(("function", "own"), [("zeropad2d_cl", False), ("zeropad2d_cl_me", True)])
+def test_paddings_of_ones_own_are_marked(tmp_path: Path, function: str, own: bool) -> None:
+    sizes = {"in_height": 1, "in_width": 3, "n_chan": 1, "out_height": 1, "out_width": 5, "pad_left": 1, "pad_right": 1}
+    config = "".join(f"    static const unsigned {name} = {size};\n" for name, size in sizes.items())
+    parameters = f"struct config2 : nnet::padding2d_config {{\n{config}}};\n"
+    top = (
+        TOP.replace("nnet::dense", f"nnet::{function}")
+        .replace(", w2, b2", "")
+        .replace("layer2_out[2]", "layer2_out[5]")
+    )
+    layer = read(tmp_path, top=top, parameters=parameters)["d"]
+    assert layer.kind is LayerKind.PADDING
+    assert layer.attributes.get("own_function") == (function if own else None)
+
+
+def test_the_first_name_of_the_accelerator_backend_is_read(tmp_path: Path) -> None:
+    written = {**files(tcl="", build="set_top net\n"), "hls4ml_config.yml": "Backend: Pynq"}
+    assert read_project(write(tmp_path, written)).target.backend == "VivadoAccelerator"
+
+
 def test_the_settings_are_data(tmp_path: Path) -> None:
     mark = tmp_path / "executed"
     settings = f"""

@@ -18,7 +18,7 @@ _SHALLOW = 1  # values up to which it is one at any width: 1 x 256 is, 2 x 1400 
 _FIFO_SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 # Vitis HLS on Virtex UltraScale+ (45 FIFOs of three projects, 2022.2 to 2024.1) has another library of FIFOs than on
 # any other device (57 of five projects, 2022.1 to 2024.2: Zynq UltraScale+, Kintex UltraScale, Artix-7).
-_PADDED = frozenset({"virtexuplus", "alveo"})
+PADDED = frozenset({"virtexuplus", "alveo"})
 _WIDE_FIFO = (1024, 36)  # of those: words x bits of a block
 _DEEP_REGISTER = (64, 8192)  # ... and words and bits up to which they stay out of block RAM: 48 x 128, not 36 x 256
 _WIDEST = 1024  # ... and bits beyond which registers are no more: 1264 take those of 1024
@@ -60,7 +60,7 @@ def packed_fifo(depth: int, bits: int, family: str) -> Structure:
     On Virtex UltraScale+ they are rounded up to a power of two and kept twice, three times where more than one word
     waits in a shift register.
     """
-    if family not in _PADDED:
+    if family not in PADDED:
         blocks = 0 if depth * bits <= _VITIS_REGISTER else fifo_bram(depth, bits)
         ff = _VITIS_FF[blocks > 0]
         return Structure(buffer_lut=fifo_lut(depth, bits), buffer_ff=float(ff), bram_18k=float(blocks))

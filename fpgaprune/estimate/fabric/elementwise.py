@@ -5,6 +5,7 @@ from math import ceil, prod
 
 from fpgaprune.design import CONTRACTIONS, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
+from fpgaprune.estimate.fabric.buffers import PADDED
 from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut, selector_lut
 from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
@@ -14,6 +15,7 @@ from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
 
 _ON_THE_WAY = 0.7  # of the bits of data and result, at each of two clock edges (26 to 40 bits of 20 to 29)
 TABLE_LUT_BIT = 8  # of the argument of a table: comparisons with its ends, its index (49 values of 16 to 20 bits)
+_INVERSE_BITS, _BLOCK_BITS = 18, 16  # of the table of inverses; of a table that fits one block
 _TABLES = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 
 
@@ -95,12 +97,16 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     width = 18 if table is None else table.precision.width
     size = 1024 if table is None else table.size
     ports = ceil(values / 2) + 1 if not context.streams else 2
+    blocks = float(ports * memory_bram(size, width))
     if context.rules.tool == "vitis_hls":
-        ports = values
+        # Of distances to the largest value no exponential exceeds one (hls4ml since 1.1: 11 bits of ap_fixed<18,8>).
+        bounded = table is not None and "inp_norm_precision" in layer.attributes
+        bits = min(width, table.precision.fraction + 1) if bounded and table is not None else width
+        blocks = _vitis_tables(values, size, bits, context)
     structure = Structure(
         softmax_values=values
         * _softmax_share(layer, values, slow=context.streams and context.rules.tool == "vivado_hls"),
-        bram_18k=float(ports * memory_bram(size, width)),
+        bram_18k=blocks,
     )
     if context.pricing.implementation == "fabric":
         structure += Structure(multiplier_lut=values * fabric_multiplier_lut(width, width))
@@ -119,6 +125,19 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     structure += Structure(selectors=selectors, selector_lut=selectors * selector_lut(values))
     structure += between_streams(layer, output)
     return LayerFabric(structure, total, total, fifos(layer, output, context), values if selectors else 0)
+
+
+def _vitis_tables(values: int, size: int, width: int, context: Context) -> float:
+    """BRAM18 blocks of both tables in Vitis HLS: one a value, but where the values of a parallel design share ports.
+
+    On Virtex UltraScale+ two of them read a table through its two ports, and a table of 1024 x 17 or 18 bits takes two
+    blocks: 8 for five values (five projects), 5 for six of 11 bits.
+    """
+    blocks = memory_bram(size, width)
+    if context.streams or context.family not in PADDED:
+        return float(values * blocks)
+    inverse = 2 * memory_bram(size, _INVERSE_BITS)
+    return float(ceil(values / 2) * blocks * (2 if width > _BLOCK_BITS else 1) + inverse)
 
 
 def _softmax_share(layer: LayerSpec, values: int, *, slow: bool) -> float:

@@ -140,9 +140,8 @@ class _Reader:
 def _target(config: Any) -> Target:
     backend = str(config.get_config_value("Backend"))
     if backend.lower() not in BACKENDS:
-        message = (
-            f"the model was converted for hls4ml's backend {backend}; fpgaprune reads {', '.join(BACKENDS.values())}"
-        )
+        read = ", ".join(dict.fromkeys(BACKENDS.values()))
+        message = f"the model was converted for hls4ml's backend {backend}; fpgaprune reads {read}"
         raise ModelError(message)
     part, clock = config.get_config_value("Part"), config.get_config_value("ClockPeriod")
     kept = config.get_config_value("ClockUncertainty")

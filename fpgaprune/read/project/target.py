@@ -16,7 +16,9 @@ BACKENDS: Mapping[str, str] = {
     "vitis": "Vitis",
     "vivadoaccelerator": "VivadoAccelerator",
     "vitisaccelerator": "VitisAccelerator",
+    "pynq": "VivadoAccelerator",  # its name while it was being made (2020 and 2021)
 }
+_READ = ", ".join(dict.fromkeys(BACKENDS.values()))
 _SCRIPTS = ("project.tcl", "build_prj.tcl", "build_opt.tcl")
 _SET = re.compile(r"^\s*set\s+(\w+)\s+\"?([^\"\n]*?)\"?\s*$", re.MULTILINE)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
@@ -103,9 +105,7 @@ def _backend(from_script: str | None, from_settings: object, scripts: str) -> st
 
 
 def _foreign(backend: str) -> str:
-    return (
-        f"this project was made for hls4ml's backend {backend}; fpgaprune reads those of {', '.join(BACKENDS.values())}"
-    )
+    return f"this project was made for hls4ml's backend {backend}; fpgaprune reads those of {_READ}"
 
 
 def _literal(variable: str | None, match: re.Match[str] | None, setting: object) -> str | None:

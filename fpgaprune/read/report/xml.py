@@ -11,7 +11,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from fpgaprune.errors import ReportError
-from fpgaprune.read.report.agreement import check_depth, check_shares, check_time, check_top
+from fpgaprune.read.report.agreement import check_depth, check_shares, check_time
 from fpgaprune.read.report.cells import count, operand_widths, period_ns, version
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
@@ -66,7 +66,6 @@ def read_xml(path: Path) -> XmlReport:
         missing = "TopModelName" if report.top is None else "AreaEstimates"
         message = f"{path}: not a C-synthesis report of Vivado HLS or Vitis HLS: it has no {missing}"
         raise ReportError(message)
-    check_top(report.top, report.used, report.modules, str(path))
     return report
 
 
