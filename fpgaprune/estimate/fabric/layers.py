@@ -96,7 +96,8 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
             structure += Structure(read_bits=float(codes.shape[0] * data.width))
         cycles = timing.edges + packs + _overhead(product, packs, context)
         return LayerFabric(structure, cycles, cycles, behind, timing.chooses)
-    structure = replace(structure, held_bits=structure.held_bits / COPIES)  # the window's registers hold the others
+    if context.rules.tool != "vitis_hls":  # the window's registers hold the others
+        structure = replace(structure, held_bits=structure.held_bits / COPIES)
     turn = _turn(layer, product, timing, context, clock)
     found = streamed_convolution(layer, data, structure, edges=timing.edges, turn=turn, clock=clock)
     return replace(found, behind=behind, chooses=timing.chooses)

@@ -149,6 +149,9 @@ _MOST_CHOSEN = 256  # inputs of a multiplexer; 288, 800 and 3200 have none
 _OWN_FUNCTION = 50  # inputs of a window whose product is a function: 54 and 80 are, 9 and 36 are not
 _LIKELY_CHOSEN = 64  # of 128 inputs, most lanes choose among 64
 COPIES = 3  # of the inputs while they are used up: of this turn, of the next, and at the entry of the loop
+# ... in Vitis HLS, and multiplexers of two before them: 201 for 100 inputs and 91 for 45 by hls4ml 1.0, 159 for 53 and
+# 96 for 32 before it; of sums that a lane chooses among, five each.
+_VITIS_COPIES, _VITIS_CHOICES, _VITIS_SUMS = 2, 2.5, 5
 _CHAIN_SHARE = 0.54  # clock edges of a chain against those of as many levels: two additions become one of three
 CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
 
@@ -229,7 +232,8 @@ def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Stru
     data, width, total = product.data.width, product.weight.precision.width, product.accumulator.width
     price = 0.0 if pricing.dsp(data, width) else fabric_multiplier_lut(data, width)
     copies = product.copies
-    selectors, chooses = _selectors(product, lanes)
+    vitis = pricing.rules.tool == "vitis_hls"
+    selectors, chooses = _shared_selectors(product) if vitis else _selectors(product, lanes)
     # At the last edge the product is kept, at those before it datum and weight (from the second on inside the DSP).
     edges = clock.edges(_LANE_LEVELS, multiplies=True)
     kept = total * min(edges, 1) + (data + width) * min(max(edges - 1, 0), 2)
@@ -238,14 +242,32 @@ def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Stru
         lane_sum_bits=copies * lanes * total,
         lane_ff=copies * lanes * kept,
         result_bits=copies * outputs * total,
-        selected_values=copies * (inputs + outputs * (1.0 if product.reuse_factor > inputs else 0.5)),
+        selected_values=0.0 if vitis else copies * (inputs + outputs * (1.0 if product.reuse_factor > inputs else 0.5)),
+        buffer_lut=copies * _kept(product) * float(multiplexer_lut(2)) if vitis else 0.0,
         selectors=float(copies * selectors),
         selector_lut=copies * selectors * selector_lut(chooses),
-        held_bits=copies * COPIES * inputs * data,
+        held_bits=copies * (_VITIS_COPIES if vitis else COPIES) * inputs * data,
         bram_18k=float(copies * memory_bram(product.reuse_factor, lanes * width)),
     )
     turns = product.reuse_factor
     return structure, ProductTiming(turns + 1 + levels_of(lanes / outputs) // 4, turns, chooses)
+
+
+def _kept(product: MatrixProduct) -> float:
+    """Values behind multiplexers of two in Vitis HLS: copies of the inputs, and of the sums where lanes choose among them."""
+    inputs, outputs = product.codes.shape
+    return _VITIS_CHOICES * inputs + outputs * (_VITIS_SUMS if product.reuse_factor > inputs else 1)
+
+
+def _shared_selectors(product: MatrixProduct) -> tuple[int, int]:
+    """The multiplexers of Vitis HLS: one for all lanes that take the same input, among those it takes in turn.
+
+    Two of 50 inputs for 100 at reuse factor 50, four of 9 for 36 at 9, one of 25 for 25 at 50 (eight layers of two
+    projects, 2023.1 and 2024.2).
+    """
+    inputs = product.codes.shape[0]
+    several = product.reuse_factor > inputs
+    return ceil(inputs / product.reuse_factor) + several, min(inputs, product.reuse_factor)
 
 
 def _selectors(product: MatrixProduct, lanes: int) -> tuple[int, int]:
