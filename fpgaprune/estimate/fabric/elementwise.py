@@ -6,12 +6,20 @@ from math import ceil, prod
 from fpgaprune.design import CONTRACTIONS, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.buffers import PADDED
-from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut, selector_lut
-from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.matrix import MatrixProduct
+from fpgaprune.estimate.fabric.prices import (
+    cast_lut,
+    compare_lut,
+    fabric_multiplier_lut,
+    memory_bram,
+    select_lut,
+    selector_lut,
+)
+from fpgaprune.estimate.fabric.products import describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos, levels_for, passing, side_by_side
 from fpgaprune.estimate.fabric.structure import LayerFabric, Structure
-from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
+from fpgaprune.fixed_point import FixedPoint
 
 _ON_THE_WAY = 0.7  # of the bits of data and result, at each of two clock edges (26 to 40 bits of 20 to 29)
 TABLE_LUT_BIT = 8  # of the argument of a table: comparisons with its ends, its index (49 values of 16 to 20 bits)
@@ -68,22 +76,6 @@ def _stream_levels(layer: LayerSpec, data: FixedPoint, output: FixedPoint) -> fl
 def _live(layer: LayerSpec, context: Context, values: int) -> int:
     mask = context.liveness.live_elements(layer, values)
     return values if mask is None else int(mask.sum())
-
-
-def cast_lut(source: FixedPoint, target: FixedPoint) -> float:
-    """LUTs of turning one type into another: nothing for truncation and wrapping.
-
-    Rounding is an adder of the result's width and the logic that decides on ties; saturation compares the bits cut
-    off with all zeros and all ones, and chooses (hls4ml's generated code: comparisons, `and`, `or`, `select` of the
-    reports' Expression section).
-    """
-    lut = 0.0
-    if target.rounding is not Rounding.TRN and source.fraction > target.fraction:
-        lut += target.width + compare_lut(source.fraction - target.fraction) + 4
-    cut = source.integer - int(source.signed) - (target.integer - int(target.signed))
-    if target.overflow is not Overflow.WRAP and cut > 0:
-        lut += 2 * compare_lut(cut + 1) + select_lut(target.width) + 6
-    return lut
 
 
 def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:

@@ -18,7 +18,9 @@ from fpgaprune.estimate.fabric.elementwise import (
     describe_softmax,
 )
 from fpgaprune.estimate.fabric.kernels import KernelTurns
-from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, ProductTiming, describe_product, too_wide
+from fpgaprune.estimate.fabric.lanes import COPIES
+from fpgaprune.estimate.fabric.matrix import MatrixProduct, ProductTiming
+from fpgaprune.estimate.fabric.products import describe_product, too_wide
 from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos
@@ -67,6 +69,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         folds=context.folds(layer),
         copies=copies,
         windowed=context.streams and convolution,
+        inlined=bool(layer.attributes.get("window_inlined")) and context.rules.tool == "vivado_hls",
         adders=_adds_only(layer),
         turns=KernelTurns.of(layer.attributes, "", context.reuse_factor(layer)),
     )

@@ -11,6 +11,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
+
 # A multiplication that stays in LUTs is priced by its wider operand alone: (bits, LUT), Vivado HLS 2019.1-2020.1 on
 # UltraScale+ and Vitis HLS 2021.1-2024.1; 7-series takes 1 to 3 LUTs more at 6 and 8 bits.
 _FABRIC_MULTIPLIER = ((1, 1), (4, 13), (6, 23), (7, 33), (8, 40), (9, 49), (10, 62), (18, 366))
@@ -24,6 +26,10 @@ _SELECTOR = ((2, 8), (3, 13), (4, 21), (5, 27), (10, 55), (16, 65), (32, 145), (
 # A BRAM18 as a memory, AMD UG473: words x bits.
 _BRAM_SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 _SMALL_MEMORY = 1024  # bits up to which memories stay out of block RAM
+
+
+# Blocks of a multiplication with registers between them, and those: 165 in Vivado HLS 2018.2, 215 in 2019.2.
+WIDE_BLOCKS, WIDE_MULTIPLIER_FF = 4, 165.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,22 @@ def compare_lut(width: int) -> float:
 def select_lut(width: int) -> float:
     """LUTs of choosing between two values of `width` bits: one a bit, at least 2."""
     return float(max(2, width))
+
+
+def cast_lut(source: FixedPoint, target: FixedPoint) -> float:
+    """LUTs of turning one type into another: nothing for truncation and wrapping.
+
+    Rounding is an adder of the result's width and the logic that decides on ties; saturation compares the bits cut
+    off with all zeros and all ones, and chooses (hls4ml's generated code: comparisons, `and`, `or`, `select` of the
+    reports' Expression section).
+    """
+    lut = 0.0
+    if target.rounding is not Rounding.TRN and source.fraction > target.fraction:
+        lut += target.width + compare_lut(source.fraction - target.fraction) + 4
+    cut = source.integer - int(source.signed) - (target.integer - int(target.signed))
+    if target.overflow is not Overflow.WRAP and cut > 0:
+        lut += 2 * compare_lut(cut + 1) + select_lut(target.width) + 6
+    return lut
 
 
 def multiplexer_lut(inputs: ArrayLike) -> NDArray[np.float64]:

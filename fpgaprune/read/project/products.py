@@ -143,10 +143,8 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
         attributes.update(kernel(site, product, parameters["weight"]))
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
-    elif (
-        site.io_type == "io_stream" and not function.startswith("pointwise") and _is_function(site, dimensions, product)
-    ):
-        attributes["window_function"] = True
+    elif site.io_type == "io_stream" and not function.startswith("pointwise"):
+        attributes.update(_window_facts(site, dimensions, product))
     if len(site.arrays) > first + 1:
         parameters["bias"] = vector(site, site.arrays[first + 1], filters, product, "bias_t")
     return site.spec(
@@ -167,16 +165,19 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
     )
 
 
-def _is_function(site: Site, dimensions: int, product: Config) -> bool:
-    """Whether the window of a streamed convolution, with its product, is a function of its own.
+def _window_facts(site: Site, dimensions: int, product: Config) -> dict[str, bool]:
+    """Whether the window of a streamed convolution, with its product, is a function of its own, or part of the loop.
 
-    hls4ml's headers in the project say so (`INLINE OFF`); without them, configurations of 1.0 and later do.
+    hls4ml's headers in the project say it (`INLINE OFF`, `INLINE`); without them, configurations of 1.0 and later say
+    the first.
     """
     folder = site.source.folder
     if not folder.has(_STREAMS):
-        return product.function("kernel") is not None
+        return {"window_function": True} if product.function("kernel") is not None else {}
     found = re.search(_WINDOW.format(dimensions), folder.text(_STREAMS), re.IGNORECASE)
-    return found is not None and found[1] is not None
+    if found is None:
+        return {}
+    return {"window_function": True} if found[1] is not None else {"window_inlined": True}
 
 
 def _first(*values: int | None) -> int | None:
