@@ -115,7 +115,7 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     total = positions * turns + cycles + 3
     selectors = 0.0 if layer.operation != "stable" else 4.0 if reuse_factor > 1 else 1.0
     structure += Structure(selectors=selectors, selector_lut=selectors * selector_lut(values))
-    structure += between_streams(layer, output)
+    structure += between_streams(layer, output, context)
     return LayerFabric(structure, total, total, fifos(layer, output, context), values if selectors else 0)
 
 

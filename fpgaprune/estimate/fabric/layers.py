@@ -88,7 +88,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
         return LayerFabric(structure, cycles, max(timing.ii, passes), behind, timing.chooses)
     structure = replace(structure, shared_pipeline_bits=0.0, streamed_pipeline_bits=structure.shared_pipeline_bits)
-    structure += between_streams(layer, output)
+    structure += between_streams(layer, output, context)
     behind = fifos(layer, output, context)
     if not convolution:
         packs = _packs(layer, context)

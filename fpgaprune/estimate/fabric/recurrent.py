@@ -46,7 +46,7 @@ def describe_recurrent(layer: LayerSpec, context: Context, clock: Clock) -> Laye
     step = 11 + 3 * clock.edges(4, multiplies=True) + (turns if waits else 0)
     cycles = max(1, layer.positions) * step + 1
     if context.streams:
-        total += between_streams(layer, state)
+        total += between_streams(layer, state, context)
         return LayerFabric(total, cycles, cycles, fifos(layer, state, context), chooses)
     total += _steps(layer, data, context)
     if layer.attributes.get("return_sequences"):

@@ -81,7 +81,7 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
         )
         return LayerFabric(structure, edges, 1.0, results)
     positions = prod(layer.input_shape[:-1])
-    structure, behind = between_streams(layer, output), fifos(layer, output, context)
+    structure, behind = between_streams(layer, output, context), fifos(layer, output, context)
     if layer.kind is LayerKind.GLOBAL_POOLING:
         structure += Structure(pooled_bits=channels * each, copied_bits=2.0 * channels * output.width)
         return LayerFabric(structure, positions + 3, positions + 3, behind)
@@ -127,4 +127,4 @@ def describe_moved(layer: LayerSpec, context: Context, clock: Clock) -> LayerFab
     if layer.kind is LayerKind.UPSAMPLING:
         row = prod(layer.input_shape[1:]) if len(layer.input_shape) > 2 else layer.input_shape[-1]
         more = Structure(buffer_lut=_ROW_LUT + _ROW_VALUE_LUT * row, buffer_ff=float(row * data.width))
-    return LayerFabric(more + between_streams(layer, output), cycles, cycles, fifos(layer, output, context))
+    return LayerFabric(more + between_streams(layer, output, context), cycles, cycles, fifos(layer, output, context))
