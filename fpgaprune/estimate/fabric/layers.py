@@ -26,7 +26,7 @@ from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.estimate.fabric.tasks import window_choice
-from fpgaprune.estimate.fabric.windows import describe_moved, describe_pooling, streamed_convolution
+from fpgaprune.estimate.fabric.windows import describe_moved, describe_pooling, in_the_loop, streamed_convolution
 
 _CONVOLUTIONS = frozenset({
     LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
@@ -69,7 +69,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         folds=context.folds(layer),
         copies=copies,
         windowed=context.streams and convolution,
-        inlined=bool(layer.attributes.get("window_inlined")) and context.rules.tool == "vivado_hls",
+        inlined=context.rules.tool == "vivado_hls" and in_the_loop(layer),
         adders=_adds_only(layer),
         turns=KernelTurns.of(layer.attributes, "", context.reuse_factor(layer)),
     )

@@ -5,7 +5,7 @@ from math import prod
 
 from fpgaprune.design import LayerKind, LayerSpec
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.buffers import LineBuffers
+from fpgaprune.estimate.fabric.buffers import LineBuffers, fifo_bram, fifo_ff, fifo_lut
 from fpgaprune.estimate.fabric.prices import compare_lut, select_lut, selector_lut
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos, levels_for
@@ -18,6 +18,7 @@ _SHIFT_LEVELS = 2.0  # ... and reading a stream into a window
 # Flip-flops of the counts, by dimensions: four of 32 bits and what they are compared with, two.
 _COUNTERS = {1: 110, 2: 230}
 _COUNT_LUT = 260.0  # of a dimension, where they are part of the loop: two of 32 bits, compared and set back (10 layers)
+_WINDOW_FIFO_LUT = 86.0
 _POOL_LUT = 200.0  # of a dimension of a pooling: two counts of 32 bits, compared and set back
 # Of a layer that repeats positions: it keeps a row in registers (435 LUTs for 16 values, 622 for 32, 1492 for 128).
 _ROW_LUT, _ROW_VALUE_LUT = 250.0, 9.7
@@ -29,7 +30,9 @@ def streamed_convolution(
     """A convolution that takes `turn` cycles for every position that comes in; `inside` is what multiplies."""
     if layer.operation != "pointwise":
         inside = replace(inside, input_bits=0.0) + _window(layer, data.width, clock)
-        if layer.attributes.get("window_inlined"):  # registers alone
+        if layer.attributes.get("window_encoded"):
+            inside += _window_fifos(layer, data.width)
+        if in_the_loop(layer):  # registers alone
             counts = _COUNT_LUT * len(layer.input_shape[:-1])
             inside = replace(inside, window_bits=0.0) + Structure(buffer_ff=inside.window_bits, buffer_lut=counts)
         else:
@@ -38,6 +41,31 @@ def streamed_convolution(
             inside += Structure(copied_bits=inside.window_bits)
     cycles = prod(_padded(layer)) * turn + (edges if turn == 1 else 0) + 3
     return LayerFabric(inside, cycles, cycles)
+
+
+def in_the_loop(layer: LayerSpec) -> bool:
+    """Whether the product of a streamed window is known to be part of the loop over positions, without copies."""
+    return bool(layer.attributes.get("window_inlined") or layer.attributes.get("window_encoded"))
+
+
+def _window_fifos(layer: LayerSpec, width: int) -> Structure:
+    """A FIFO for every value of a window, as deep as a row of results for each of its rows (hls4ml's `encoded`).
+
+    Depths of 33 and 78 in windows of 3 x 3 over 13 and 28 columns, 3 to 99 over one row. Those out of block RAM take
+    84 and 88 LUTs (176 of 16 bits, Vivado HLS 2019.2).
+    """
+    kernel = layer.geometry.kernel if layer.geometry is not None else ()
+    rows = kernel[0] if len(kernel) > 1 else 1
+    count, depth = (
+        prod(kernel) * layer.input_shape[-1],
+        rows * (layer.output_shape[-2] if len(layer.output_shape) > 1 else 1),
+    )
+    each = fifo_lut(depth, width) if fifo_bram(depth, width) else _WINDOW_FIFO_LUT
+    return Structure(
+        buffer_lut=count * each,
+        buffer_ff=float(count * fifo_ff(depth, width)),
+        bram_18k=float(count * fifo_bram(depth, width)),
+    )
 
 
 def _padded(layer: LayerSpec) -> list[int]:
@@ -52,6 +80,7 @@ def _window(layer: LayerSpec, width: int, clock: Clock) -> Structure:
     kernel = layer.geometry.kernel if layer.geometry is not None else ()
     channels = layer.input_shape[-1] if layer.input_shape else 1
     rows = kernel[0] if len(kernel) == 2 else 1
+    rows = 1 if layer.attributes.get("window_encoded") else rows
     lines = LineBuffers(rows, channels, _padded(layer)[-1] if len(layer.input_shape) > 1 else 1, width)
     return lines.structure(clock.series) + Structure(
         window_bits=float(channels * width * prod(kernel)), counter_ff=float(_COUNTERS[min(2, max(1, len(kernel)))])

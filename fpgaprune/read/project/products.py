@@ -144,7 +144,7 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
     elif site.io_type == "io_stream" and not function.startswith("pointwise"):
-        attributes.update(_window_facts(site, dimensions, product))
+        attributes.update(_window_facts(site, dimensions, config, product))
     if len(site.arrays) > first + 1:
         parameters["bias"] = vector(site, site.arrays[first + 1], filters, product, "bias_t")
     return site.spec(
@@ -165,12 +165,15 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
     )
 
 
-def _window_facts(site: Site, dimensions: int, product: Config) -> dict[str, bool]:
-    """Whether the window of a streamed convolution, with its product, is a function of its own, or part of the loop.
+def _window_facts(site: Site, dimensions: int, config: Config, product: Config) -> dict[str, bool]:
+    """Whether the window of a streamed convolution is FIFOs, or, with its product, a function, or part of the loop.
 
-    hls4ml's headers in the project say it (`INLINE OFF`, `INLINE`); without them, configurations of 1.0 and later say
-    the first.
+    Configurations say the first (those before 0.6, which knew nothing else, by what it needs), hls4ml's headers in the
+    project the others (`INLINE OFF`, `INLINE`); without them, configurations of 1.0 and later say the second.
     """
+    stated = config.word("implementation")
+    if stated == "encoded" or (stated is None and config.get("min_width") is not None):
+        return {"window_encoded": True}
     folder = site.source.folder
     if not folder.has(_STREAMS):
         return {"window_function": True} if product.function("kernel") is not None else {}
