@@ -12,73 +12,40 @@ number of epochs, the same split and that network as their teacher:
 - `budget`: no DSPs and a share of the dense network's LUTs, constants chosen while it trains.
 
 Epochs are chosen on the validation part; accuracy is on the test part, mean and spread (largest less smallest) over
-the seeds. For each loss of accuracy against the dense network (0, with the spread of its own seeds allowed, 0.5 and
-1 %) `fewest_lut` names what each family needs; `ratio` is the better of the other two over the budget. Families whose
-last point is still good enough are `at_end`: easier sets need points further down. `--netlist` compiles these networks
-of the first seed through clang and counts adders. `--full`: more seeds, more points. The last line is JSON.
+the seeds. For each loss of accuracy against the dense network (0, with the standard error of its mean allowed as far as
+that is below 0.5 %; 0.5 and 1 %) `fewest_lut` names what each family needs; `ratio` is the better of the other two over
+the budget. A family whose last point is still good enough goes on to cheaper ones until it is not, or is as small as it
+gets (`at_end`).
+`--netlist` compiles these networks of the first seed through clang and counts adders. `--full`: more seeds, more
+points. Rows go to standard error as they come; the last line is JSON.
 """
 
 import argparse
 import json
 import os
+import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from math import sqrt
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.compression import LOSS, build, load_sets
-from fpgaprune.compress import Polynomial, TrainingData, prune, split_validation
-from fpgaprune.compress.constants import Budget
-from fpgaprune.compress.copying import predict
-from fpgaprune.compress.distillation import Distillation, distilled
-from fpgaprune.compress.quantization import fine_tune
+from benchmarks.budget_points import FAMILIES, FULL, USUAL, Point, Row, Setting, train_dense, train_point
+from benchmarks.compression import load_sets
 from fpgaprune.csd import csd_digits
 from fpgaprune.errors import FpgapruneError
-from fpgaprune.flow.budget_training import train_to_budget
-from fpgaprune.flow.compression import estimate_model
 from fpgaprune.flow.generate import generate_loaded
 from fpgaprune.flow.open_job import OpenSettings, open_job
-from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.read.model import load_model
 from fpgaprune.synth.open.front_ends import find_front_end
 from fpgaprune.synth.open.netlist import Netlist, Op
 
-FAMILIES = ("pruned", "fewer bits", "budget")
 LOSSES = (0.0, 0.005, 0.01)
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is tried of each family, and for how long."""
-
-    epochs: int
-    sparsities: tuple[float, ...]
-    bits: tuple[int, ...]
-    shares: tuple[float, ...]
-
-
-def usual(epochs: int) -> Plan:
-    """Five points of each family at most."""
-    return Plan(epochs, (0.7, 0.8, 0.85, 0.9), (6, 5, 4, 3), (0.2, 0.17, 0.15, 0.12, 0.1))
-
-
-def full(epochs: int) -> Plan:
-    """Twice as many."""
-    return Plan(
-        epochs,
-        (0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95),
-        (8, 7, 6, 5, 4, 3, 2),
-        (0.3, 0.2, 0.17, 0.15, 0.13, 0.12, 0.1, 0.08, 0.06),
-    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -95,15 +62,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--bits", type=_numbers, help="bits of the weights, descending")
     parser.add_argument("--shares", type=_numbers, help="shares of the dense network's LUTs, descending")
     asked = parser.parse_args(arguments)
-    plan = (full if asked.full else usual)(asked.epochs)
-    given = {"sparsities": asked.sparsities, "shares": asked.shares, "bits": asked.bits and tuple(map(int, asked.bits))}
-    plan = replace(plan, **{name: points for name, points in given.items() if points})
+    given = dict(zip(FAMILIES, (asked.sparsities, asked.bits, asked.shares), strict=True))
+    usual = FULL if asked.full else USUAL
+    points = [Point(family, value) for family in FAMILIES for value in given[family] or usual[family]]
     seeds = range(asked.seeds or (5 if asked.full else 3))
     os.environ.update({"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"})  # processes side by side instead
     result: dict[str, Any] = {"epochs": asked.epochs, "seeds": len(seeds)}
-    with tempfile.TemporaryDirectory() as kept:
+    with tempfile.TemporaryDirectory() as kept, ProcessPoolExecutor(asked.jobs, get_context("spawn")) as pool:
         for name in asked.sets.split(","):
-            rows = averaged(run_set(asked.folder, name, seeds, plan, Path(kept), asked.jobs))
+            settings = [Setting(asked.folder, name, seed, asked.epochs, Path(kept)) for seed in seeds]
+            rows = run_set(settings, points, pool)
             for row in rows:
                 print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in row.items()), flush=True)
             found = at_losses(rows)
@@ -119,82 +87,52 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(number) for number in text.split(","))
 
 
-def run_set(folder: Path, name: str, seeds: Sequence[int], plan: Plan, kept: Path, jobs: int) -> list[list[Row]]:
-    """The rows of every seed, `jobs` seeds at a time; models go to `kept`."""
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        running = [pool.submit(run_seed, folder, name, seed, plan, kept) for seed in seeds]
-        return [each.result() for each in running]
-
-
-def run_seed(folder: Path, name: str, seed: int, plan: Plan, kept: Path) -> list[Row]:
-    """One row per method; each model is saved as `kept`/set-seed-number.h5."""
-    x, y, test_x, test_y = load_sets(folder / "data")[name]
-    training = split_validation(x, y, 0.15, seed)
-    inputs = InputSet((x[:1024],), "training data", real=True)
-    classes = int(max(y.max(), test_y.max())) + 1
-    rows: list[Row] = []
-    dense = build(x.shape[1], classes, 16, seed)
-
-    def judge(method: str, family: str, make: Callable[[Any], Any], bits: int = 16) -> Row:
-        started = time.perf_counter()
-        copy = build(x.shape[1], classes, bits, seed)
-        copy.set_weights(dense.get_weights())
-        model = make(copy)
-        seconds = time.perf_counter() - started
-        estimate = estimate_model(model, GenerateSettings(), inputs)
-        lut = estimate.fabric.lut
-        model.save(kept / f"{name}-{seed}-{len(rows)}.h5")
-        row = {
-            "method": method,
-            "family": family,
-            "accuracy": float(np.mean(predict(model, test_x)[0].argmax(axis=-1) == test_y)),
-            "dsp": estimate.dsp.high,
-            "lut": 0 if lut is None else lut.value,
-            "seconds": seconds,
+def run_set(settings: Sequence[Setting], points: Sequence[Point], pool: Executor) -> list[Row]:
+    """The rows of a data set, averaged over the settings' seeds, each family's points in the order they were tried."""
+    dense = dict(_each({pool.submit(train_dense, setting): setting for setting in settings}))
+    rows = [averaged([dense[setting] for setting in settings])]
+    wanted = list(points)
+    while wanted:
+        tasks = {
+            pool.submit(train_point, setting, point, dense[setting]["lut"]): (setting, point)
+            for point in wanted
+            for setting in settings
         }
-        rows.append(row)
-        return row
-
-    def train(model: Any) -> Any:
-        dense.fit(training.x, training.y, epochs=plan.epochs, batch_size=64, verbose=0)
-        model.set_weights(dense.get_weights())
-        return model
-
-    luts = judge("dense", "dense", train)["lut"]
-    taught = distilled(training, dense, Distillation())
-    common: dict[str, Any] = {"loss": LOSS, "epochs": plan.epochs, "seed": seed}
-    for sparsity in plan.sparsities:
-        decay = Polynomial(target_sparsity=sparsity, learning_rate=2e-3, **common)
-        judge(f"{sparsity:.0%} of the weights removed", "pruned", partial(_pruned, config=decay, data=taught))
-    for bits in plan.bits:
-        make = partial(fine_tune, data=taught, learning_rate=2e-3, **common)
-        judge(f"{bits}-bit weights", "fewer bits", make, bits)
-    for share in plan.shares:
-        config = Budget(max_dsp=0, max_lut=round(share * luts))
-        make = partial(_budgeted, config=config, inputs=inputs, data=taught, **common)
-        judge(f"no DSPs, {share:.0%} of the LUTs", "budget", make)
+        found = dict(_each(tasks))
+        out_of_reach = set()
+        for point in wanted:
+            same = [found[setting, point] for setting in settings]
+            if None in same:
+                out_of_reach.add(point.family)
+            else:
+                rows.append(averaged(same))
+        rows.sort(key=lambda row: ("dense", *FAMILIES).index(row["family"]))
+        last = {point.family: point for point in wanted}
+        at_end = {family for each in at_losses(rows).values() for family in each["at_end"]} - out_of_reach
+        wanted = [next_one for family, point in last.items() if family in at_end and (next_one := point.further())]
     return rows
 
 
-def _pruned(model: Any, config: Polynomial, data: TrainingData) -> Any:
-    return prune(model, config, data).model
+def _each(tasks: dict[Any, Any]) -> Iterator[tuple[Any, Row | None]]:
+    """What a task is of, and its row, as they end; shown as well."""
+    for number, task in enumerate(as_completed(tasks), start=1):
+        row = task.result()
+        words = "out of reach" if row is None else f"{row['method']}: {row['accuracy']:.4f}, {row['lut']} LUTs"
+        print(f"{number} of {len(tasks)}: {words}", file=sys.stderr, flush=True)
+        yield tasks[task], row
 
 
-def _budgeted(model: Any, config: Budget, inputs: InputSet, data: TrainingData, **settings: Any) -> Any:
-    return train_to_budget(model, config, inputs, data, **settings).model
-
-
-def averaged(seeds: Sequence[Sequence[Row]]) -> list[Row]:
-    """The mean of every method over the seeds, with the spread of its accuracy."""
-    result = []
-    for same in zip(*seeds, strict=True):
-        values = [row["accuracy"] for row in same]
-        mean = {
-            key: round(float(np.mean([row[key] for row in same])), 4) for key in ("accuracy", "dsp", "lut", "seconds")
-        }
-        each = {"spread": round(max(values) - min(values), 4), "most_dsp": max(row["dsp"] for row in same)}
-        result.append({"method": same[0]["method"], "family": same[0]["family"], **mean, **each})
-    return result
+def averaged(same: Sequence[Row]) -> Row:
+    """The mean of a method over the seeds, with what its accuracy scatters; the model is that of the first seed."""
+    values = [row["accuracy"] for row in same]
+    means = {key: round(float(np.mean([row[key] for row in same])), 4) for key in ("accuracy", "dsp", "lut", "seconds")}
+    error = float(np.std(values, ddof=1)) / sqrt(len(values)) if len(values) > 1 else 0.0
+    each = {
+        "spread": round(max(values) - min(values), 4),
+        "error": round(error, 4),
+        "most_dsp": max(row["dsp"] for row in same),
+    }
+    return {"method": same[0]["method"], "family": same[0]["family"], **means, **each, "model": same[0]["model"]}
 
 
 def at_losses(rows: Sequence[Row]) -> dict[str, Row]:
@@ -202,7 +140,7 @@ def at_losses(rows: Sequence[Row]) -> dict[str, Row]:
     dense = next(row for row in rows if row["family"] == "dense")
     result = {}
     for loss in LOSSES:
-        least = dense["accuracy"] - (loss or dense["spread"]) - 1e-9
+        least = dense["accuracy"] - (loss or min(dense["error"], *LOSSES[1:])) - 1e-9
         best: dict[str, Row | None] = {}
         for family in FAMILIES:
             fine = [{"number": n, **r} for n, r in enumerate(rows) if r["family"] == family and r["accuracy"] >= least]
@@ -218,15 +156,15 @@ def at_losses(rows: Sequence[Row]) -> dict[str, Row]:
 def add_netlists(found: dict[str, Row], folder: Path, name: str, kept: Path) -> None:
     """Put the adders and multipliers of the first seed's netlists into the rows of `found`."""
     inputs = load_sets(folder / "data")[name][0][:1024]
-    counted: dict[int, dict[str, int | str]] = {}
+    counted: dict[str, dict[str, int | str]] = {}
     for each in found.values():
         for row in each["fewest_lut"].values():
             if row is None:
                 continue
-            number = row["number"]
-            if number not in counted:
-                counted[number] = _count(kept / f"{name}-0-{number}.h5", inputs)
-            row["netlist"] = counted[number]
+            model = row["model"]
+            if model not in counted:
+                counted[model] = _count(kept / model, inputs)
+            row["netlist"] = counted[model]
 
 
 def _count(path: Path, inputs: Any) -> dict[str, int | str]:

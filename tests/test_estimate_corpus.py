@@ -60,6 +60,17 @@ def test_what_is_not_exact_is_bounded(accuracy: "Accuracy") -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
+def test_known_time_slots_leave_few_multipliers_open(accuracy: "Accuracy") -> None:
+    found = {
+        layer.layer: layer.estimated.high - layer.estimated.low
+        for layer in accuracy.layers
+        if layer.group == "vivado_hls latency RF>1 default" and layer.estimated and not layer.estimated.is_exact
+    }
+    assert found == {"fc1": 2, "fc2": 4, "fc3": 4}
+
+
+@pytest.mark.shared
+@pytest.mark.slow
 def test_totals_agree_where_every_part_is_known(accuracy: "Accuracy") -> None:
     for recurrent, least in ((False, 90), (True, 12)):
         totals = accuracy.totals(recurrent=recurrent)

@@ -58,11 +58,8 @@ def _limited(by_price: Mapping[int, int], limit: int | None) -> Bound:
 
     Shared multipliers are as wide as their widest product: with enough sharing, products that alone would stay in LUTs
     share a DSP. A product keeps a multiplier of its own with the probability that any does; where more than half such
-    a multiplier is expected, how many there are is a matter of the tool's schedule and only bounded: three
-    recorded layers (16 bits, reuse factor 2) fill the first of two time slots and give each product of the second one
-    the multiplier of an equal constant in the first, else of any. So every small product in the second slot costs none
-    of its own. The names of the multipliers tell which inputs that are: 9 to 13 of 16, most of 43 to 49 and 57 to 63 of
-    64, of 24 to 31 of 32. Parts of the trees of sums can wait, then, and which ones do is the scheduler's choice.
+    a multiplier is expected, how many there are is a matter of the tool's schedule and only bounded here, by every
+    small product having one or none. Where the schedule is known, `fpgaprune.estimate.slots` bounds it more closely.
     """
     total = sum(by_price.values())
     if limit is None or total <= limit:

@@ -12,6 +12,7 @@ from fpgaprune.estimate.cost import NOTHING, Cost
 from fpgaprune.estimate.kernels import multiplied_codes
 from fpgaprune.estimate.positions import position_matrices
 from fpgaprune.estimate.products import Products
+from fpgaprune.estimate.slots import Sums, fill_slots, share
 from fpgaprune.estimate.strategies import (
     ADDERS_ONLY,
     KERNEL_NOTE,
@@ -23,6 +24,8 @@ from fpgaprune.estimate.strategies import (
 )
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint
 from fpgaprune.results import Bound
+
+UNROLLED = 1 << 14  # constants; the tools unroll no loop of more than a quarter as many
 
 _DEPTHWISE = frozenset({LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D})
 
@@ -40,7 +43,8 @@ def estimate_matrix_layer(layer: LayerSpec, context: Context) -> Finding:
     if weight.encoding is Encoding.FIXED and weight.precision.width > EXACT_WIDTH:
         return Finding(None, notes=(f"not estimated: {weight.precision} is wider than {EXACT_WIDTH} bits",))
     matrix, live_products = _matrix(layer, weight, data, context)
-    finding = _spanning_narrower(estimate_matrix(matrix, context), layer, matrix, context)
+    finding = _in_slots(estimate_matrix(matrix, context), layer, matrix, context)
+    finding = _spanning_narrower(finding, layer, matrix, context)
     if matrix.written and not context.unrolls:
         finding = replace(finding, notes=(*finding.notes, KERNEL_NOTE), extrapolated=True)
     copies = 1 if context.streams else max(1, layer.parallelization_factor)
@@ -82,6 +86,39 @@ def _spanning_narrower(finding: Finding, layer: LayerSpec, matrix: Matrix, conte
         return finding
     note = "bounded: its data are never negative, and the tool may drop their sign bit"
     return replace(finding, cost=finding.cost.spanning(narrower), notes=(*finding.notes, note))
+
+
+def _in_slots(finding: Finding, layer: LayerSpec, matrix: Matrix, context: Context) -> Finding:
+    """Closer bounds where the time slot of each product is known, and with it who can share a multiplier."""
+    pricing, limit, accumulator = context.pricing, matrix.limit, layer.accumulator_precision
+    fitting = None if pricing.implementation is not None else pricing.fitting_steps
+    if finding.cost is None or finding.cost.dsp.is_exact or fitting is None or limit is None or accumulator is None:
+        return finding
+    unrolled = layer.kind is LayerKind.DENSE and matrix.strategy is Strategy.LATENCY and not context.streams
+    if not unrolled or matrix.copies > 1 or not matrix.data.signed or matrix.codes.size > UNROLLED:
+        return finding
+    fraction = matrix.data.fraction + matrix.weight.precision.fraction
+    bias = layer.parameters.get("bias")
+    outputs = matrix.codes.shape[1]
+    sums = Sums(
+        data_width=matrix.data.width,
+        dropped=max(0, fraction - accumulator.fraction),
+        width=accumulator.width,
+        bias=np.zeros(outputs, np.int64) if bias is None else accumulator.codes(bias.values.ravel()),
+        packed=context.design[layer.inputs[0]].kind is LayerKind.INPUT,
+    )
+    slots = fill_slots(matrix.codes, sums, limit=max(1, limit), fitting=fitting, free_digits=context.rules.free_digits)
+    if len(slots.second) > len(slots.first):
+        return finding
+    shared = share(slots, lambda constant: _price(constant, matrix.data.width, context))
+    note = f"bounded: products without an equal constant share any multiplier; {shared.expected:.1f} DSPs on average"
+    notes = () if shared.blocks.is_exact else (note,)
+    return replace(finding, cost=replace(finding.cost, dsp=shared.blocks), notes=notes)
+
+
+def _price(constant: int, data_width: int, context: Context) -> int:
+    bits = (constant if constant > 0 else -constant - 1).bit_length() + int(constant < 0)
+    return context.pricing.constant(data_width, bits, positive=constant > 0)[1]
 
 
 def _matrix(layer: LayerSpec, weight: Parameter, data: FixedPoint, context: Context) -> tuple[Matrix, int]:

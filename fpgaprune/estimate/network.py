@@ -20,7 +20,7 @@ from fpgaprune.estimate.elementwise import (
 )
 from fpgaprune.estimate.fabric import estimate_fabric
 from fpgaprune.estimate.matrix import estimate_matrix_layer
-from fpgaprune.estimate.pricing import Pricing, combinational_delay
+from fpgaprune.estimate.pricing import Pricing, adder_delay, combinational_delay
 from fpgaprune.estimate.recurrent import estimate_recurrent
 from fpgaprune.estimate.rules import MappingRules
 from fpgaprune.results import Estimate, Fabric, LayerEstimate
@@ -109,6 +109,7 @@ def build_estimate_context(design: Design, rules: MappingRules, device: Device) 
         None if rules.tool == "yosys" else implementation_asked(design.target.directives),
         combinational_delay(rules, device),
         None if clock_ns is None else clock_ns * (1 - (rules.uncertainty if told is None else told)),
+        adder_delay(rules, device),
     )
     return build_context(design, rules, pricing, device.family)
 

@@ -1,7 +1,8 @@
 """What one multiplication costs in DSP blocks, and whether it goes there at all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, floor
 
 from fpgaprune.device import Device, DspBlock
 from fpgaprune.estimate.rules import MappingRules
@@ -28,7 +29,8 @@ class Pricing:
     """The rules of a tool on one DSP block.
 
     `implementation` is a project's own wish for all multiplications (`dsp` or `fabric`). `combinational_ns` against
-    `usable_ns` decides whether a multiplier is pipelined; None where the part or the clock does not tell.
+    `usable_ns` decides whether a multiplier is pipelined; None where the part or the clock does not tell. `adder_ns`
+    is the delay of an addition of two or three, None where it is not known.
     """
 
     rules: MappingRules
@@ -36,6 +38,18 @@ class Pricing:
     implementation: str | None = None
     combinational_ns: float | None = None
     usable_ns: float | None = None
+    adder_ns: float | None = None
+
+    @property
+    def fitting_steps(self) -> int | None:
+        """Additions one after the other that fit into a clock period behind a combinational multiplication.
+
+        None where there is no such multiplication, or its delay, that of an addition or the clock is not known.
+        """
+        if self.combinational_ns is None or self.usable_ns is None or self.adder_ns is None:
+            return None
+        left = self.usable_ns - self.combinational_ns
+        return None if left < 0 else floor(left / self.adder_ns)
 
     def dsp(self, width_a: int, width_b: int, *, pipelined: bool = False) -> int:
         """DSP blocks of a multiplication of operands this wide; 0 when it stays in LUTs."""
@@ -100,8 +114,15 @@ class Pricing:
 
 def combinational_delay(rules: MappingRules, device: Device) -> float | None:
     """Delay in ns of the tool's combinational multipliers on this part; None where no report tells."""
+    return _delay(rules.combinational_ns, device)
+
+
+def adder_delay(rules: MappingRules, device: Device) -> float | None:
+    """Delay in ns of one of the tool's additions of two or three operands; None where no report tells."""
+    return _delay(rules.adder_ns, device)
+
+
+def _delay(delays: Mapping[tuple[str, int], float], device: Device) -> float | None:
     architecture = _ARCHITECTURE.get(device.family, "ultrascale+")
     grade = device.speed_grade
-    if grade is None:
-        return None
-    return rules.combinational_ns.get((architecture, min(grade, 2)))
+    return None if grade is None else delays.get((architecture, min(grade, 2)))
