@@ -1,6 +1,7 @@
 """Kinds of layers other than dense, each computed by hand."""
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -319,3 +320,23 @@ def test_tables_of_a_parallel_softmax_share_ports(
     found = estimate_design(design(source(values, WIDE), layer, part=part), VITIS, find_device(part)).layers[-1].fabric
     assert found.bram_18k is not None
     assert found.bram_18k.value == pytest.approx(blocks, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("tool", "version", "shape", "turns", "expected"),
+    [
+        ("vitis_hls", "2024.2", (100, 5), 50, 5),  # ten lanes, two for each of five sums
+        ("vivado_hls", "2020.1", (64, 32), 32, 32),
+        ("vivado_hls", "2020.1", (32, 5), 16, 5),
+        ("vivado_hls", "2019.2", (64, 32), 32, 0),
+        ("vitis_hls", "2024.2", (726, 1), 66, {"low": 6, "high": 7}),  # eleven lanes for one sum: seven were reported
+    ],
+)
+def test_small_lanes_join_their_adders(
+    tool: str, version: str, shape: tuple[int, int], turns: int, expected: object
+) -> None:
+    six = FixedPoint(6, 0, signed=False)
+    codes = np.arange(prod(shape)).reshape(shape) % 31 + 1
+    layer = dense("fc", "in", codes, data=six, weight=FixedPoint(6, 1), strategy=Strategy.RESOURCE, reuse_factor=turns)
+    found = estimate_design(design(source(shape[0], six), layer), rules_for(tool, version)).layers[-1]
+    assert dsp(found) == expected
