@@ -19,6 +19,7 @@ _SHIFT_LEVELS = 2.0  # ... and reading a stream into a window
 _COUNTERS = {1: 110, 2: 230}
 _COUNT_LUT = 260.0  # of a dimension, where they are part of the loop: two of 32 bits, compared and set back (10 layers)
 _WINDOW_FIFO_LUT = 86.0
+_MANY_EDGES, _CHOICE_FF = 6, 21.0
 _POOL_LUT = 200.0  # of a dimension of a pooling: two counts of 32 bits, compared and set back
 # Of a layer that repeats positions: it keeps a row in registers (435 LUTs for 16 values, 622 for 32, 1492 for 128).
 _ROW_LUT, _ROW_VALUE_LUT = 250.0, 9.7
@@ -134,6 +135,10 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     edges = clock.edges(_SHIFT_LEVELS + _CHAIN_LEVEL * levels_for(taps), multiplies=False)
     if edges:
         structure += Structure(copied_bits=bits * (1 + edges) / 2)
+    if edges >= _MANY_EDGES:
+        # Values wait in shift registers, and the multiplexers are pipelined (1024 of 32 LUTs, and 448 of 334 flip-flops;
+        # 16 bits at 2.5 ns on Zynq-7000 of grade 1, Vivado HLS 2020.1).
+        structure += Structure(buffer_lut=2.0 * bits, buffer_ff=_CHOICE_FF * selectors * data.width)
     # A window over rows needs two clock edges where its line buffer and a comparison do not fit one (2 x 2 and 4 x 4
     # at 2.5 and 5 ns on Zynq-7000 of speed grade 1; nowhere else).
     twice = 2 if len(kernel) == 2 and clock.edges(2, multiplies=False) else 1
