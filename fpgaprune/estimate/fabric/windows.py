@@ -136,8 +136,8 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     if edges:
         structure += Structure(copied_bits=bits * (1 + edges) / 2)
     if edges >= _MANY_EDGES:
-        # Values wait in shift registers, and the multiplexers are pipelined (1024 of 32 LUTs, and 448 of 334 flip-flops;
-        # 16 bits at 2.5 ns on Zynq-7000 of grade 1, Vivado HLS 2020.1).
+        # Values wait in shift registers, and the multiplexers are pipelined (1024 of 32 LUTs, and 448 of 334
+        # flip-flops; 16 bits at 2.5 ns on Zynq-7000 of grade 1, Vivado HLS 2020.1).
         structure += Structure(buffer_lut=2.0 * bits, buffer_ff=_CHOICE_FF * selectors * data.width)
     # A window over rows needs two clock edges where its line buffer and a comparison do not fit one (2 x 2 and 4 x 4
     # at 2.5 and 5 ns on Zynq-7000 of speed grade 1; nowhere else).
