@@ -24,6 +24,7 @@ from fpgaprune.fixed_point import FixedPoint
 _ON_THE_WAY = 0.7  # of the bits of data and result, at each of two clock edges (26 to 40 bits of 20 to 29)
 TABLE_LUT_BIT = 8  # of the argument of a table: comparisons with its ends, its index (49 values of 16 to 20 bits)
 _INVERSE_BITS, _BLOCK_BITS = 18, 16  # of the table of inverses; of a table that fits one block
+_AROUND_STREAMS = 1.4  # additions as long as reading a stream and writing one beside a product and its sum
 _TABLES = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 
 
@@ -170,16 +171,19 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         adders=layer.attributes.get("kernel_products") == 0,
     )
     structure, timing = describe_product(product, context.pricing, clock)
-    edges = clock.edges(1, multiplies=True)
-    # No tree: a sum of two a value, and its product waits at the edges.
+    edges = clock.edges(1 + _AROUND_STREAMS * context.streams, multiplies=True)
+    # No tree: a sum of two a value, and its product waits at the edges. Nothing is cut before the result is, so both
+    # have all fractional bits of the product (26 for 16 bits of which 6 are of the integer, times as many).
+    summed = max(output.width, output.integer + data.fraction + weight.precision.fraction)
     structure = replace(
         structure,
-        adder_lut=clock.adders.lut(values * output.width, values),
+        adder_lut=clock.adders.lut(values * summed, values),
         input_bits=0.0,
         pipeline_bits=0.0,
         shared_pipeline_bits=0.0,
     )
-    found = passing(layer, context, structure, output, edges=edges, held=float(values * output.width))
+    held = float(values * (summed if context.streams else output.width))
+    found = passing(layer, context, structure, output, edges=edges, held=held)
     if not context.streams:
         if written is None:  # pragma PIPELINE II=reuse_factor (nnet_batchnorm.h); no report shows more latency for it
             return replace(found, ii=float(min(product.reuse_factor, values)))
