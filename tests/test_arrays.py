@@ -40,6 +40,7 @@ def test_npy_csv_and_npz(tmp_path: Path) -> None:
         (",2\n3,4\n", "line 1, column 1 holds '', which is not a number"),
         ("a,b\n1,2\n3\n", "line 3 has 1 columns, and those before it have 2"),
         ("1;2\n3;4\n", "line 1, column 1 holds '1;2', which is not a number; columns are parted by commas"),
+        ("1\n" + 60 * "x" + "\n", "line 2, column 1 holds '" + 40 * "x" + "...', which is not a number"),
         ("", "there are no rows in it"),
         ("a,b\n", "there are no rows in it"),
     ],

@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contracts.pruning import dense_model, ring_data
+from contracts.pruning import dense_model, ring_data, zoo_data, zoo_model
 
 from fpgaprune.cli import main
-from fpgaprune.compress.quantization import LayerTypes, PostTraining
+from fpgaprune.compress.copying import predict
+from fpgaprune.compress.quantization import LayerTypes, PostTraining, Quantizer
 from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.flow.bits import BitSearch
 from fpgaprune.flow.bits_training import train_within
-from fpgaprune.flow.compression import Compression
+from fpgaprune.flow.compression import Compression, estimate_model
 from fpgaprune.flow.generate import generate
 from fpgaprune.flow.quantize import quantize_within
 from fpgaprune.frameworks import load_frameworks
+from fpgaprune.generate.inputs import InputSet
+from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.results import Estimate, Fabric
 from fpgaprune.results.bits import BitLimits
 from fpgaprune.results.estimate import Complexity, LayerEstimate
@@ -172,3 +175,27 @@ def test_settings_of_a_search_are_checked(files: Path, tmp_path: Path) -> None:
     session: Any = type("Session", (), {"score": type("Score", (), {"name": "accuracy"})()})()
     with pytest.raises(ConfigError, match="needs a limit of cost"):
         BitSearch(None, session, ring_data(), PostTraining(8), BitLimits(min_score=0.5))
+
+
+@pytest.mark.keras
+def test_a_passing_model_computes_and_costs_what_a_built_one_does() -> None:
+    model, x = zoo_model(quantized=False), zoo_data().x
+    quantizer = Quantizer(model, [x])
+    inputs = InputSet((x[:32],), "images", real=True)
+    many = {"conv": LayerTypes(3, 4), "out": LayerTypes(weights="ternary"), "lstm": LayerTypes(7, 9, 10)}
+    wanted = (
+        PostTraining(12),
+        PostTraining(6, layers=many),
+        PostTraining(8, per_channel=True, layers={"conv": LayerTypes(weights="po2")}),
+        PostTraining(12, exclude=("conv",)),
+        PostTraining(12),
+    )
+    kept = quantizer.passing(PostTraining(7))
+    for config in wanted:
+        passing, built = quantizer.passing(config), quantizer(config).model
+        assert np.array_equal(predict(passing, x)[0], predict(built, x)[0])
+        found, expected = (estimate_model(each, GenerateSettings(), inputs) for each in (passing, built))
+        assert found.json() == expected.json()
+        assert (passing is kept) == (config.exclude == ())
+        if config.exclude:
+            kept = quantizer.passing(PostTraining(7))

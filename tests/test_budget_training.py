@@ -81,6 +81,20 @@ def test_the_budget_is_met_after_training(max_dsp: int | None, max_lut: int | No
 
 
 @pytest.mark.keras
+def test_what_is_excluded_does_not_train() -> None:
+    model, data = dense_model("quantized_bits(14,1,alpha=1)"), ring_data(count=400)
+    functional = load_frameworks().keras.Model(model.inputs, model.layers[-2].output)
+    before = [functional.get_layer(name).get_weights() for name in ("first", "second")]
+    found = train_to_budget(
+        functional, Budget(max_lut=8000, exclude=("first",)), InputSet((data.x,), "ring", real=True), data,
+        loss="sparse_categorical_crossentropy", epochs=2, steps=2, learning_rate=1e-2,
+    )  # fmt: skip
+    after = [found.model.get_layer(name).get_weights() for name in ("first", "second")]
+    same = [[np.array_equal(*pair) for pair in zip(*each, strict=True)] for each in zip(before, after, strict=True)]
+    assert same == [[True, True], [False, False]]
+
+
+@pytest.mark.keras
 @pytest.mark.parametrize(
     ("config", "message"),
     [(Budget(max_lut=4500), "choose less often"), (Budget(max_lut=1), "cannot be met"), (Budget(max_dsp=0), None)],

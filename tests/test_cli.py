@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -127,11 +128,11 @@ def test_doctor_says_what_a_variable_names(capsys, monkeypatch):
 
 
 def test_an_interrupt_that_something_swallows_is_heeded_at_the_next_sign() -> None:
-    with StoppableProgress() as progress:
+    with StoppableProgress(Path("out.h5")) as progress:
         progress.begin("training")
         with suppress(KeyboardInterrupt):  # as a framework may
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(1)
         for sign in (lambda: progress.epoch(1, 2, ""), lambda: progress.begin("more")):
-            with pytest.raises(KeyboardInterrupt):
+            with pytest.raises(KeyboardInterrupt, match=r"out\.h5 was not written"):
                 sign()

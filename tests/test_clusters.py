@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fpgaprune.compress import Clusters, PruneConfig, prune
 from fpgaprune.compress.clusters import huffman_lengths, k_means
 from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.quantization import PostTraining, quantize
 from fpgaprune.errors import ConfigError
 
 
@@ -96,3 +97,17 @@ def test_values_go_to_the_nearest_mean(values: list[float], clusters: int) -> No
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         replace(Clusters(clusters=4), **wrong)
+
+
+@pytest.mark.keras
+def test_under_scales_for_every_channel_the_weights_before_them_are_shared() -> None:
+    model, data = dense_model(), ring_data()
+    kernel, bias = model.get_layer("first").get_weights()
+    model.get_layer("first").set_weights([kernel * np.exp2(-np.arange(16) / 4), bias])
+    scaled = quantize(model, PostTraining(8, per_channel=True), [data.x]).model
+    result = prune(scaled, Clusters(clusters=4, epochs=2, loss="sparse_categorical_crossentropy"), data)
+    first = find_kernels(result.model)[0]
+    scales = np.asarray(first.quantizer.alpha)
+    assert len(set(scales.tolist())) > 2
+    assert distinct(first.quantized() / scales) <= 4
+    assert result.record["coding_by_layer"][0]["distinct"] <= 4

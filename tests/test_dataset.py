@@ -250,3 +250,37 @@ def test_named_arrays_that_do_not_fit_are_refused(change: dict[str, Any], words:
     np.savez(tmp_path / "d.npz", **arrays)
     with pytest.raises(ConfigError, match=words):
         quantize_file(tmp_path / "m.h5", tmp_path / "q.h5", PostTraining(10), tmp_path / "d.npz")
+
+
+@pytest.mark.keras
+def test_targets_of_text_and_inputs_alone_are_refused_with_what_would_work(tmp_path: Path) -> None:
+    model, x = dense_model(), ring_data().x
+    np.savez(tmp_path / "text.npz", x=x, y=np.full(len(x), "muon"))
+    with pytest.raises(ConfigError, match="such as muon: number the classes from 0"):
+        read_dataset(tmp_path / "text.npz", model)
+    np.save(tmp_path / "x.npy", x)
+    with pytest.raises(ConfigError, match=r"8 columns of inputs and one of targets; .*numpy\.savez"):
+        read_dataset(tmp_path / "x.npy", model)
+
+
+@pytest.mark.keras
+def test_a_loss_that_keras_does_not_know_is_named_before_the_targets(tmp_path: Path) -> None:
+    dense_model().save(tmp_path / "m.h5")
+    np.savez(tmp_path / "d.npz", x=ring_data().x, y=ring_data().y)
+    files = (tmp_path / "m.h5", tmp_path / "out.h5", PostTraining(8), tmp_path / "d.npz")
+    with pytest.raises(ConfigError, match=r"unknown loss 'crossentropy': .*sparse_categorical_crossentropy"):
+        quantize_file(*files, loss="crossentropy")
+
+
+@pytest.mark.keras
+def test_targets_that_a_sigmoid_cannot_answer_are_refused() -> None:
+    la, x = load_frameworks().keras.layers, ring_data().x
+    inputs = la.Input((8,))
+    for activation, refused in (("sigmoid", True), ("tanh", False)):
+        model = load_frameworks().keras.Model(inputs, la.Dense(1, activation=activation)(inputs))
+        dataset = Dataset(x, np.where(np.arange(len(x)) % 2, 1, -1))
+        if refused:
+            with pytest.raises(ConfigError, match="run from -1 to 1, and the model answers between 0 and 1"):
+                check_targets(model, dataset, "mse")
+        else:
+            check_targets(model, dataset, "mse")

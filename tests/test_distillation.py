@@ -10,6 +10,7 @@ from contracts.pruning import dense_model, ring_data
 
 from fpgaprune.cli import main
 from fpgaprune.compress import Polynomial, prune
+from fpgaprune.compress.copying import predict
 from fpgaprune.compress.data import Lesson
 from fpgaprune.compress.distillation import Distillation, distillation_loss, distilled
 from fpgaprune.compress.quantization import PostTraining, fine_tune, quantize
@@ -134,3 +135,13 @@ def test_the_command_line_distills_and_keeps_zeros(tmp_path: Path, capsys: pytes
     assert record["sparsity"]["after"] >= 0.7
     assert run("prune", "--method", "csd_rounding") == 2
     assert "does not train" in capsys.readouterr().err
+
+
+@pytest.mark.keras
+def test_a_teacher_of_images_teaches_a_student_of_rows() -> None:
+    data, la = ring_data(), load_frameworks().keras.layers
+    inputs = la.Input((4, 2, 1))
+    teacher = load_frameworks().keras.Model(inputs, la.Dense(2, activation="softmax")(la.Flatten()(inputs)))
+    lesson = distilled(data, teacher, Distillation()).lesson
+    assert lesson is not None
+    assert np.array_equal(lesson.answers[0], predict(teacher, np.asarray(data.x).reshape(-1, 4, 2, 1))[0])

@@ -19,11 +19,13 @@ from fpgaprune.errors import ConfigError
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.flow.bits import Step
 from fpgaprune.flow.compression import Epoch
-from fpgaprune.flow.fit import FitConfig, choose, fit_file, with_floor
+from fpgaprune.flow.fit import FitConfig, choose, fit_file, nearest, with_floor
+from fpgaprune.flow.fit_kept import Kept
 from fpgaprune.flow.fit_steps import combinations
 from fpgaprune.flow.generate import generate
 from fpgaprune.frameworks import load_frameworks
 from fpgaprune.read.model import load_model
+from fpgaprune.render.fit import fit_sheet
 from fpgaprune.results.fit import Attempt, FitLimits
 
 LIMITS = FitLimits(max_dsp=5, max_lut=6000)
@@ -110,11 +112,23 @@ def test_the_command_says_how_near_it_came(
         return int(ended.value.code or 0)
 
     assert run("--max-lut", "9") == 1
-    assert "Nothing meets the limits; the nearest is as it is: " in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Nothing meets the limits; the nearest is as it is: " in said
+    assert re.search(r"[0-9]+ LUTs more than allowed\.", said)
+    tried = ((("budget", None),), ())
+    assert run("--max-lut", "9") == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "With the budget alone: max_lut=9 cannot be met: with all weights that may change at zero, " in said
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("max_dsp = 3\n")
+    assert run("--config", str(recipe), "--format", "json") == 0
+    assert json.loads(capsys.readouterr().out)["limits"]["max_dsp"] == 3
+    (tmp_path / "o.keras").unlink()
     tried = ((("budget", None),), (("quantize", 6), ("budget", None)))
     assert run("--max-dsp", "3", "--min-score", "1.5") == 1
     said = " ".join(capsys.readouterr().out.split())
     assert "Nothing reaches the score 1.5 within the limits; the best there is" in said
+    assert "within the limits, not good enough" in said
     assert not (tmp_path / "o.keras").exists()
     assert run("--max-dsp", "3", "--format", "json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -142,6 +156,55 @@ def test_the_best_within_the_limits(rows: list[tuple[Any, ...]], limits: FitLimi
     attempts = tuple(Attempt(n, "accuracy", score, 0.1, dsp=dsp, lut=lut) for n, score, dsp, lut in rows)
     found = choose(attempts, limits)
     assert (None if found is None else found.name) == name
+
+
+def test_no_model_of_another_search_is_written_over(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "o.fit")
+    assert kept.free_name() == "000.h5"
+    first = {name: Attempt(name, "accuracy", 0.9, 0.1, dsp=1, file=f"00{n}.h5") for n, name in enumerate("abc")}
+    kept.keep("one", first)
+    for each in first.values():
+        (kept.folder / str(each.file)).write_text(each.name)
+    assert kept.of("one") == first
+    assert kept.of("two") == {}
+    assert kept.free_name() == "003.h5"
+    second = {"a": Attempt("a", "accuracy", 0.8, 0.2, dsp=0, file="003.h5")}
+    kept.keep("two", second)
+    (kept.folder / "003.h5").write_text("a")
+    assert (kept.of("one"), kept.of("two")) == (first, second)
+    (kept.folder / "001.h5").unlink()  # one that is lost is tried again, and takes no other's place
+    assert list(kept.of("one")) == ["a", "c"]
+    assert kept.free_name() == "004.h5"
+    (kept.folder / "tried.json").write_text('{"digest": "one"')  # not ours
+    assert kept.of("one") == {}
+
+
+@pytest.mark.parametrize(
+    ("dsp", "lut", "said"),
+    [
+        (5, 100, ()),
+        (7, 100, ("2 DSPs more than allowed",)),
+        (7, 103, ("2 DSPs more than allowed", "3 LUTs more than allowed")),
+        (5, None, ("LUTs that are not known",)),
+    ],
+)
+def test_what_is_exceeded_is_said(dsp: int, lut: int | None, said: tuple[str, ...]) -> None:
+    assert FitLimits(5, 100).over(dsp, lut) == said
+    assert FitLimits().over(dsp, lut) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "name"),
+    [
+        ([("a", 12, 100), ("b", 10, 90)], "b"),
+        ([("a", 10, 300), ("b", 10, 90)], "b"),  # over one limit, not over both
+        ([("a", 10, 100), ("b", 10, 90)], "b"),
+        ([("a", 10, None), ("b", 20, 90)], "b"),
+    ],
+)
+def test_the_nearest_of_those_over_the_limits(rows: list[tuple[Any, ...]], name: str) -> None:
+    attempts = [Attempt(n, skipped="costs too much", dsp=dsp, lut=lut) for n, dsp, lut in rows]
+    assert nearest(attempts, FitLimits(5, 200)).name == name
 
 
 def test_of_losses_the_least_is_best() -> None:
@@ -237,3 +300,25 @@ def test_what_combinations_begin_with_is_done_once(
     assert [replace(each, seconds=0) for each in both.attempts] == [replace(e, seconds=0) for e in resumed.attempts]
     first, second = (load_model(tmp_path / name / "o.h5").model.get_weights() for name in ("both", "first"))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.keras
+def test_what_failed_as_a_beginning_is_not_tried_again(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: Any = ((("low_rank", 0.9),), (("low_rank", 0.9), ("quantize", 8)), (("quantize", 8),))
+    monkeypatch.setattr("fpgaprune.flow.fit.combinations", lambda model: tried)
+    calls = []
+
+    def refuse(*given: Any) -> Any:
+        calls.append(given)
+        message = "no layer of this network has a low rank"
+        raise ConfigError(message)
+
+    monkeypatch.setattr("fpgaprune.flow.fit_steps.factorize", refuse)
+    config = FitConfig(epochs=0, tries=3)
+    found = fit_file(files / "m.h5", tmp_path / "o.h5", FitLimits(5), files / "d.npz", config=config)
+    assert [each.error for each in found.attempts] == ["no layer of this network has a low rank"] * 2 + [None]
+    assert len(calls) == 1
+    told = [row.cells[-1] for row in fit_sheet(found).rows]
+    assert told == [f"failed: {found.attempts[0].error}", "failed as low_rank 0.9 did", "best within the limits"]

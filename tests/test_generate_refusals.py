@@ -155,6 +155,12 @@ def recurrent_option(folder: Path) -> Path:
     return saved(folder, layers.Reshape((5, 1)), layers.GRU(3, reset_after=False, name="gru"))
 
 
+def kept_axes(folder: Path) -> Path:
+    layers = load_frameworks().keras.layers
+    pooled = layers.GlobalAveragePooling1D(keepdims=True, name="squeeze")
+    return saved(folder, layers.Reshape((5, 1)), pooled, layers.Conv1D(2, 1))
+
+
 def too_many_dimensions(folder: Path) -> Path:
     layers = load_frameworks().keras.layers
     return saved(folder, layers.Reshape((5, 1, 1, 1)), layers.Conv3D(2, 1, name="cubes"))
@@ -184,6 +190,7 @@ def onnx_file(folder: Path) -> Path:
         (unknown_quantizer, ["quantized_bots"]),
         (climbing_name, ["../../ab"]),
         (recurrent_option, ["gru", "reset_after"]),
+        (kept_axes, ["squeeze", "keepdims", "Reshape"]),
         (too_many_dimensions, ["cubes", "Conv3D"]),
         (torch_file, ["PyTorch"]),
         (onnx_file, ["ONNX"]),

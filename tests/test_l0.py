@@ -8,7 +8,7 @@ import pytest
 from contracts.pruning import PruningContract, dense_model, ring_data
 
 from fpgaprune.compress import L0, PruneConfig, prune
-from fpgaprune.compress.hard_concrete import GROUPS, Gates
+from fpgaprune.compress.hard_concrete import GROUPS, Gates, gate_shape
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.training import Trainer
 from fpgaprune.errors import ConfigError
@@ -81,11 +81,13 @@ def test_a_group_goes_as_a_whole(group: str) -> None:
 
 
 def test_what_shares_a_gate() -> None:
-    assert {name: shape((3, 3, 4, 8)) for name, shape in GROUPS.items()} == {
+    assert {name: gate_shape(name, (3, 3, 4, 8), depthwise=False) for name in GROUPS} == {
         "weight": (3, 3, 4, 8),
-        "input": (3, 3, 4, 1),
+        "input": (1, 1, 4, 1),  # a channel over all taps: only so the layer before can lose a filter
         "output": (1, 1, 1, 8),
     }
+    assert gate_shape("output", (3, 3, 4, 2), depthwise=True) == (1, 1, 4, 2)
+    assert gate_shape("input", (6, 5), depthwise=False) == (6, 1)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,22 @@ def test_recurrent_layers(keras: Any, qkeras: Any, tmp_path: Path) -> None:
         same_outputs(load_model(path).model, model)
 
 
+def test_recurrent_layers_as_keras_3_writes_them(keras: Any, tmp_path: Path) -> None:
+    """Keras 3 says of every recurrent layer what it answers where a mask hides a step."""
+    layers = keras.layers
+    inputs = layers.Input((5, 3))
+    x = layers.Bidirectional(layers.GRU(3, return_sequences=True), name="both")(inputs)
+    model = randomize(keras.Model(inputs, layers.LSTM(4, name="last")(x)))
+    model.save(tmp_path / "m.h5")
+
+    def edit(config: dict[str, Any]) -> None:
+        layer_config(config, "both")["config"]["layer"]["config"]["zero_output_for_mask"] = True
+        layer_config(config, "last")["config"]["zero_output_for_mask"] = False
+
+    edit_config(tmp_path / "m.h5", edit)
+    same_outputs(load_model(tmp_path / "m.h5").model, model)
+
+
 def test_several_inputs_and_outputs_keep_their_order(keras: Any, tmp_path: Path) -> None:
     layers = keras.layers
     first, second = layers.Input((4,), name="one"), layers.Input((4,), name="two")

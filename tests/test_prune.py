@@ -28,6 +28,7 @@ from fpgaprune.frameworks import load_frameworks
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.read.model import load_model
+from fpgaprune.results import Limits
 
 BITS = "quantized_bits(14,1,alpha=1)"
 QUICK = {
@@ -151,7 +152,11 @@ def test_convolutions_keep_what_was_chosen_and_what_is_no_kernel_is_named() -> N
     changed = change_constants(model, CsdRounding(1), data)
     for name in ("conv", "depth", "out"):
         assert csd_digits(changed.design[name].parameters["weight"].codes).max() == 1
-    assert changed.record["not_changeable"]
+    assert changed.record["not_changeable"] == []
+    for name in ("sep_depthwise", "sep_pointwise"):
+        assert csd_digits(changed.design[name].parameters["weight"].codes).max() == 1
+    changed = change_constants(model, CsdRounding(1, exclude=("sep",)), data)
+    assert changed.record["not_changeable"] == ["sep_depthwise", "sep_pointwise"]
     assert all(name.startswith("sep") for name in changed.record["not_changeable"])
 
 
@@ -227,6 +232,13 @@ def test_a_quantizer_that_scales_by_the_weights_is_refused(alpha: str, words: st
 
 
 @pytest.mark.keras
+def test_limits_for_a_choice_of_strategies_are_not_ignored(files: Path, tmp_path: Path) -> None:
+    settings = GenerateSettings(limits=Limits(dsp=3))
+    with pytest.raises(ConfigError, match=r"max_dsp \(3\), for which generate chooses strategies"):
+        prune_file(files / "plain.h5", tmp_path / "o.h5", CsdRounding(2), files / "data.npz", settings)
+
+
+@pytest.mark.keras
 def test_the_command_line_prunes_and_reports(files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def run(*words: str) -> int:
         with pytest.raises(SystemExit) as ended:
@@ -251,7 +263,16 @@ def test_the_command_line_prunes_and_reports(files: Path, tmp_path: Path, capsys
     assert run("--method", "budget", *share, "-o", str(out), "--format", "json") == 0
     asked = json.loads(capsys.readouterr().out)["asked"]
     assert (asked["max_dsp"], asked["max_lut"]) == (4, 47880)  # of 220 and 53 200 on one die
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('part = "xc7z020clg400-1"\nmax_dsp = "2%"\n')
+    limited = ["--config", str(recipe), "-o", str(out), "--format", "json"]
+    assert run("--method", "budget", *limited) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["asked"]["max_dsp"], found["estimate"]["after"]["dsp"]) == (4, 4)
+    assert run("--method", "budget", "--max-dsp", "3", *limited) == 0
+    assert json.loads(capsys.readouterr().out)["estimate"]["after"]["dsp"] == 3
     wrong = {
+        "has max_dsp, which the method csd_rounding does not aim at": ["--method", "csd_rounding", *limited],
         "did you mean polynomial": ["--method", "polynomal"],
         "needs target_sparsity": ["--method", "polynomial"],
         "unknown setting of polynomial": ["--method", "polynomial", "--max-dsp", "3"],
@@ -342,3 +363,101 @@ def test_tables_of_the_wrong_width_and_several_inputs_are_refused(tmp_path: Path
 )
 def test_the_loss_follows_the_targets(outputs: int, y: np.ndarray, loss: str) -> None:
     assert likely_loss(FakeModel(outputs), y) == loss
+
+
+@pytest.mark.keras
+def test_emptied_neurons_make_the_file_smaller_and_the_record_counts_what_is_in_it(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "small.h5"
+    words = ["--method", "l0", "--target-sparsity", "0.5", "--set", "group=output", "--set", "epochs=3",
+             "--set", "fine_tune_epochs=1", "--exclude", "second", "--shrink"]  # fmt: skip
+    with pytest.raises(SystemExit) as ended:
+        main(["prune", str(files / "plain.h5"), "--data", str(files / "data.npz"), "-o", str(out), *words])
+    assert not ended.value.code
+    record = json.loads((tmp_path / "small.pruning.json").read_text())
+    kernels = [layer.kernel.numpy() for layer in load_model(out).model.layers if layer.weights]
+    assert record["removed_neurons"] == {"first": 8}
+    assert record["weights"] == {"before": 160, "after": sum(kernel.size for kernel in kernels)}
+    assert record["weights"]["after"] == 80
+    zeros = sum(int((kernel == 0).sum()) for kernel in kernels)
+    assert record["sparsity"]["after"] == zeros / 80
+    assert "taken out: 8 of first" in capsys.readouterr().out
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["prune", "--method", "polynomial", "--target-sparsity", "0.5", "--epochs", "4", "--set", "updates=3",
+         "--set", "learning_rate=1e30"],
+        ["factorize", "--energy", "0.9", "--epochs", "2", "--learning-rate", "1e30"],
+        ["distill", "--teacher", "plain.h5", "--epochs", "2", "--learning-rate", "1e30"],
+    ],
+)  # fmt: skip
+def test_a_training_that_diverges_is_told_and_leaves_good_weights(
+    verb: list[str], files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.h5"
+    words = [str(files / each) if each.endswith(".h5") else each for each in verb[1:]]
+    with pytest.raises(SystemExit) as ended:
+        main([verb[0], str(files / "plain.h5"), *words, "--data", str(files / "data.npz"), "-o", str(out)])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert "NaN or infinite in epoch 1" in said
+    assert str(out) in said
+    record = json.loads((tmp_path / "out.pruning.json").read_text())
+    assert "learning_rate than 1e+30" in record["stopped"]
+    assert record["score"]["after"]["loss"] < 2
+    assert all(np.isfinite(array).all() for array in load_model(out).model.get_weights())
+
+
+@pytest.mark.keras
+def test_an_output_that_cannot_be_is_refused_before_anything_takes_long(files: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model.h5"
+    model.write_bytes((files / "plain.h5").read_bytes())
+    (tmp_path / "file").write_text("no folder")
+    seen: list[Epoch] = []
+    config = method_config("polynomial", QUICK["polynomial"])
+    for output, words in ((model, "the model itself"), (tmp_path / "file" / "out.h5", "cannot be written")):
+        with pytest.raises(ConfigError, match=words):
+            prune_file(model, output, config, files / "data.npz", on_epoch=seen.append)
+    assert not seen
+    assert load_model(model).model.count_params()
+
+
+@pytest.mark.keras
+def test_constants_of_dilated_filters_stay_and_those_of_others_change() -> None:
+    fw = load_frameworks()
+    la = fw.keras.layers
+    fw.keras.utils.set_random_seed(0)
+    inputs = la.Input((8, 3))
+    x = la.Conv1D(4, 3, dilation_rate=2, padding="same", name="wide")(inputs)
+    model = fw.keras.Model(inputs, la.Dense(2, name="out")(la.Flatten()(la.ReLU()(x))))
+    data = InputSet((np.random.default_rng(0).uniform(size=(20, 8, 3)),), "noise", real=True)
+    changed = change_constants(model, CsdRounding(1), data)
+    assert changed.record["not_changeable"] == ["wide"]
+    assert csd_digits(changed.design["out"].parameters["weight"].codes).max() == 1
+
+
+@pytest.mark.keras
+def test_the_accuracy_of_every_output_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fw, data = load_frameworks(), ring_data()
+    la = fw.keras.layers
+    inputs = la.Input((8,))
+    hidden = la.Dense(12, activation="relu", name="hidden")(inputs)
+    outputs = [la.Dense(count, activation="softmax", name=name)(hidden) for name, count in (("ring", 2), ("sign", 3))]
+    model = fw.keras.Model(inputs, outputs)
+    model.save(tmp_path / "two.h5")
+    signs = (np.asarray(data.x)[:, 0] > 0).astype(np.int64)
+    np.savez(tmp_path / "two.npz", x=data.x, ring=data.y, sign=signs)
+    for verb in (["prune", "--method", "csd_rounding"], ["quantize"]):
+        with pytest.raises(SystemExit) as ended:
+            main([verb[0], str(tmp_path / "two.h5"), "--data", str(tmp_path / "two.npz"), *verb[1:],
+                  "-o", str(tmp_path / "out.h5")])  # fmt: skip
+        assert not ended.value.code
+        assert "accuracy of sign" in capsys.readouterr().out
+        found = json.loads((tmp_path / "out.pruning.json").read_text())["score"]["outputs"]["before"]
+        wanted = predict(model, data.x)[1].argmax(axis=1) == signs
+        assert found["sign"] == pytest.approx(wanted.mean())
+        assert list(found) == ["ring", "sign"]

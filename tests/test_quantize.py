@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fpgaprune.cli import main
 from fpgaprune.compress.constants import Budget
-from fpgaprune.compress.copying import predict
+from fpgaprune.compress.copying import copy_model, predict
 from fpgaprune.compress.kernels import find_kernels
 from fpgaprune.compress.quantization import LayerTypes, PostTraining, fine_tune, quantize
 from fpgaprune.compress.quantization.folding import with_folded
@@ -336,3 +336,24 @@ def test_recurrent_and_repeated_layers_are_converted_and_bidirectional_ones_name
     again = load_model(tmp_path / "q.h5").model
     expected = predict(model, x)[0]
     assert np.abs(predict(again, x)[0] - expected).max() < 0.02 * np.ptp(expected)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+@pytest.mark.parametrize("form", ["fixed", "ternary", "binary"])
+def test_scales_per_channel_are_read_by_qkeras_itself_and_by_every_method(
+    form: str, suffix: str, tmp_path: Path
+) -> None:
+    fw, data = load_frameworks(), ring_data()
+    model = dense_model()
+    kernel, bias = model.get_layer("first").get_weights()
+    model.get_layer("first").set_weights([kernel * np.exp2(-np.arange(16) / 4), bias])
+    found = quantize(model, PostTraining(6, weights=form, per_channel=True), [data.x]).model
+    path = tmp_path / f"scales{suffix}"
+    found.save(path)
+    objects: dict[str, Any] = {}
+    fw.qkeras.utils._add_supported_quantized_objects(objects)
+    again = fw.keras.models.load_model(path, custom_objects=objects)
+    assert np.array_equal(predict(found, data.x)[0], predict(again, data.x)[0])
+    for each in (found, load_model(path).model):
+        assert np.array_equal(predict(copy_model(each, data.x[:4]), data.x)[0], predict(found, data.x)[0])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fpgaprune.config.recipe import parse_amount, parse_strategy, settings_from
+from fpgaprune.config.recipe import costed_settings, parse_amount, parse_strategy, settings_from
 from fpgaprune.design import Strategy
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.fixed_point import FixedPoint
@@ -111,3 +111,19 @@ def test_shares_are_not_rounded_twice() -> None:
 def test_amounts_of_no_sort_are_refused(value: str) -> None:
     with pytest.raises(ConfigError, match=r"max_lut is a count, a share of the part"):
         parse_amount("max_lut", value, "xc7z020clg400-1")
+
+
+def test_limits_of_a_recipe_are_those_of_a_method_and_flags_win(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text('part = "xc7z020clg400-1"\nclock_ns = 10\nmax_dsp = "5%"\nmax_lut = 9000\n')
+    settings, amounts = costed_settings(path, {"part": None}, {"max_dsp": None, "max_lut": None})
+    assert amounts == {"max_dsp": 11, "max_lut": 9000}
+    assert not settings.limits
+    assert settings == settings_from(None, {"part": "xc7z020clg400-1", "clock_ns": 10.0})  # no strategies are chosen
+    other = {"part": "xcu250-figd2104-2L-e"}
+    assert costed_settings(path, other, {"max_dsp": "0.5slr", "max_lut": None})[1] == {"max_dsp": 1536, "max_lut": 9000}
+    assert costed_settings(None, {}, {"max_dsp": 0, "max_lut": None})[1] == {"max_dsp": 0}
+    for line in ("max_latency_cycles = 9", "max_latency_ns = 90.0", "max_ii = 1"):
+        path.write_text(line)
+        with pytest.raises(ConfigError, match=f"limits {line.split()[0]}, which no change of the weights can meet"):
+            costed_settings(path, {}, {"max_dsp": 3})

@@ -58,7 +58,7 @@ def run(
     """
     asked = Teacher(teacher, Distillation(temperature, mixing), teacher_weights)
     settings = settings_from(config, {"part": part})
-    with StoppableProgress() as progress:
+    with StoppableProgress(output) as progress:
         progress.begin(f"{model.name}: learning from {teacher.name}")
         found = distill_file(
             model,

@@ -73,7 +73,7 @@ def run(
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
     settings = settings_from(config, {"part": part})
     chosen = factorize_config(method, with_amounts(asked, settings.part))
-    with StoppableProgress() as progress:
+    with StoppableProgress(output) as progress:
         progress.begin(f"{model.name}: {method}")
         found = factorize_file(
             model,

@@ -19,7 +19,7 @@ from fpgaprune.cli.compression import (
 from fpgaprune.cli.fit_progress import FitProgress
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption, emit, tell
-from fpgaprune.config.recipe import parse_amount, settings_from
+from fpgaprune.config.recipe import costed_settings
 from fpgaprune.flow.fit import FitConfig, fit_file
 from fpgaprune.render.fit import fit_sheet
 from fpgaprune.results.fit import FitLimits
@@ -61,12 +61,11 @@ def run(
 
     What every combination costs is counted first without training; what lies far outside the limits is not trained.
     What was tried is kept in the folder NAME.fit beside the output: started again after Ctrl-C, or with more --tries,
-    the search goes on there. Exit code 1: nothing meets the limits; the answer says how near the best came.
+    the search goes on there. max_dsp and max_lut may stand in the recipe, too. Exit code 1: nothing meets the limits;
+    the answer says how near the best came.
     """
-    settings = settings_from(config, {"part": part})
-    limits = FitLimits(
-        parse_amount("max_dsp", max_dsp, settings.part), parse_amount("max_lut", max_lut, settings.part), min_score
-    )
+    settings, amounts = costed_settings(config, {"part": part}, {"max_dsp": max_dsp, "max_lut": max_lut})
+    limits = FitLimits(amounts.get("max_dsp"), amounts.get("max_lut"), min_score)
     with FitProgress() as progress:
         found = fit_file(
             model,

@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -166,9 +167,11 @@ class StudyProgress(EpochProgress):
 class StoppableProgress(EpochProgress):
     """Remembers Ctrl-C, which a framework in the middle of something may swallow, and heeds it at the next sign."""
 
-    def __init__(self) -> None:
+    def __init__(self, output: Path | None = None) -> None:
+        """`output`: the file that is not written when this is interrupted."""
         super().__init__()
         self._stopped = False
+        self._lost = () if output is None else (f"interrupted: {output} was not written",)
 
     def __enter__(self) -> Self:
         """Start drawing and listen."""
@@ -195,8 +198,8 @@ class StoppableProgress(EpochProgress):
     def heed(self) -> None:
         """Raise KeyboardInterrupt when Ctrl-C came earlier."""
         if self._stopped:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(*self._lost)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of a signal handler
         self._stopped = True
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(*self._lost)

@@ -1,5 +1,7 @@
 """`fpgaprune prune`: a model with fewer or cheaper weights."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,15 +24,15 @@ from fpgaprune.cli.compression import (
     TemperatureOption,
     answer,
     teacher_from,
-    with_amounts,
 )
 from fpgaprune.cli.options import WeightsOption
 from fpgaprune.cli.output import Format, FormatOption
 from fpgaprune.cli.progress import StoppableProgress, show_epoch
 from fpgaprune.compress.constants import constants_methods
-from fpgaprune.config.recipe import settings_from
+from fpgaprune.config.recipe import costed_settings
 from fpgaprune.config.settings import parse_settings
-from fpgaprune.flow.prune import method_config, prune_file
+from fpgaprune.errors import ConfigError
+from fpgaprune.flow.prune import method_config, method_settings, prune_file
 
 EXAMPLE = "fpgaprune prune model.h5 --method polynomial --target-sparsity 0.8 --data train.npz -o pruned.h5"
 
@@ -65,7 +67,8 @@ def run(
     score: ScoreOption = None,
     seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Of splits and shuffles, default 0.")] = None,
     shrink: Annotated[
-        bool, typer.Option("--shrink", help="Take out the neurons that nothing reads any more: smaller layers.")
+        bool,
+        typer.Option("--shrink", help="Take out the neurons and filters that nothing reads, or that never change."),
     ] = False,
     setting: SettingOption = None,
     config: RecipeOption = None,
@@ -87,9 +90,16 @@ def run(
     """Remove weights, or make them cheaper, and count the DSPs and LUTs the result needs.
 
     budget chooses for every weight whether to keep it, make it equal to another on the same input, round it to fewer
-    signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs; with --epochs
-    the budget closes while the network trains, and weights train within their digits. csd_rounding trains nothing; the
-    other methods train on the data. The model is written as an ordinary file, its record beside it as
+    signed digits or zero it, so that the whole design needs at most --max-dsp DSPs and --max-lut LUTs, which may stand
+    in the recipe, too; with --epochs the budget closes while the network trains, and weights train within their digits.
+    csd_rounding rounds every weight to the nearest one of --digits signed digits, of which two need no multiplier, and
+    trains nothing; the other methods train on the data.
+
+    Of their own the methods have, with --set: iterative_l1 steps, l1, rewind; polynomial scope=layer; l0 group=output
+    for whole neurons and filters, or group=input; n_m n and m, of every m weights n stay; blocks rows and columns;
+    lanes reuse_factor; clusters clusters, scope=input. With --shrink emptied neurons and filters make layers smaller.
+
+    The model is written as an ordinary file, its record beside it as
     NAME.pruning.json.
     """
     given: dict[str, Any] = {
@@ -105,9 +115,11 @@ def run(
     asked = parse_settings(setting or ()) | {name: value for name, value in given.items() if value is not None}
     judged_by = asked.pop("loss", None)
     trained = asked.pop("epochs", 0) if method in constants_methods() else 0
-    settings = settings_from(config, {"part": part, "precision": precision, "width": width})
-    chosen = method_config(method, with_amounts(asked, settings.part))
-    with StoppableProgress() as progress:
+    limits = {name: asked.pop(name, None) for name in ("max_dsp", "max_lut")}
+    settings, amounts = costed_settings(config, {"part": part, "precision": precision, "width": width}, limits)
+    _refuse_unused(method, config, amounts, limits)
+    chosen = method_config(method, asked | amounts)
+    with StoppableProgress(output) as progress:
         progress.begin(f"{model.name}: {method}")
         found = prune_file(
             model,
@@ -124,3 +136,14 @@ def run(
             on_epoch=show_epoch(progress),
         )
     answer(found, form)
+
+
+def _refuse_unused(method: str, recipe: Path | None, amounts: Mapping[str, int], given: Mapping[str, Any]) -> None:
+    """A limit that a recipe has and the method has not would be ignored without a word."""
+    unused = [name for name in amounts if given[name] is None and name not in method_settings(method)]
+    if unused:
+        message = (
+            f"{recipe} has {' and '.join(unused)}, which the method {method} does not aim at: --method budget and fit "
+            "do. Leave it out of the recipe here"
+        )
+        raise ConfigError(message)

@@ -136,8 +136,8 @@ def run(
         "learning_rate": learning_rate,
         "seed": seed,
     }
-    with StoppableProgress() as progress:
-        progress.begin(f"{model.name}: {f'search from {start}' if search else start} bits")
+    with StoppableProgress(output) as progress:
+        progress.begin(f"{model.name}: {f'search from {start} bits' if search else _widths_of(asked)}")
         common["on_epoch"] = show_epoch(progress)
         if search:
             seen = show_step(progress, model.name)
@@ -150,6 +150,15 @@ def run(
         _answer(found, output_format)
         return
     answer(written, output_format)
+
+
+def _widths_of(asked: PostTraining) -> str:
+    """What is asked for all layers, in words."""
+    weights, values = asked.weight_bits or asked.bits, asked.activation_bits or asked.bits
+    if asked.weights == "fixed" and weights == values:
+        return f"{values} bits"
+    wide = {"fixed": f"{weights}-bit", "po2": f"{weights}-bit po2"}.get(asked.weights, asked.weights)
+    return f"{wide} weights, {values}-bit values"
 
 
 def _widths(text: str | None) -> tuple[int, ...]:

@@ -31,7 +31,10 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Clusters(TrainedConfig):
-    """At most `clusters` distinct weights besides zero, in every layer or on every `input` of it; zeros stay zero."""
+    """At most `clusters` distinct weights besides zero, in every layer or on every `input` of it; zeros stay zero.
+
+    Under a scale for every channel, a power of two, the weights before it are shared.
+    """
 
     method: ClassVar[str] = "clusters"
 
@@ -74,12 +77,18 @@ def share_weights(model: Any, config: Clusters, data: TrainingData, on_progress:
 
 def _groups(kernel: Kernel, config: Clusters) -> Groups:
     """The number of every weight's cluster, in the kernel's shape; zeros are in whichever is near."""
-    values = kernel.quantized()
+    values = _codes(kernel)
     if config.scope == "layer":
         return k_means(values.ravel(), config.clusters).reshape(values.shape)
     rows = values.reshape(-1, values.shape[-1])
     numbers = [k_means(row, config.clusters) + index * config.clusters for index, row in enumerate(rows)]
     return np.stack(numbers).reshape(values.shape)
+
+
+def _codes(kernel: Kernel) -> Array:
+    """What is shared and stored: the quantized weights, without the scales that a quantizer has for every channel."""
+    scale = getattr(kernel.quantizer, "alpha", None)
+    return kernel.quantized() if scale is None or np.ndim(scale) == 0 else kernel.quantized() / np.asarray(scale)
 
 
 def k_means(values: Array, clusters: int) -> NDArray[np.int64]:
@@ -128,9 +137,11 @@ def _means(groups: dict[str, Groups]) -> Callable[[Kernel, Any], Any]:
 def coded_size(kernel: Kernel) -> dict[str, Any]:
     """Bits of a kernel's quantized values: as they are, as Huffman codes, and for the table of distinct values.
 
+    Scales for every channel are left out, of the values and of the bits.
+
     A value takes the width of the kernel's quantizer, 32 bits where it has none.
     """
-    values = kernel.quantized().ravel()
+    values = _codes(kernel).ravel()
     bits = getattr(kernel.quantizer, "bits", None)
     width = _FLOAT_BITS if bits is None else int(bits)
     counts = Counter(values.tolist())

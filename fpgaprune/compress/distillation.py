@@ -8,14 +8,14 @@ so every method that trains can be combined with it.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fpgaprune.compress.copying import predict
-from fpgaprune.compress.data import Lesson, TrainingData, as_tuple
+from fpgaprune.compress.data import Arrays, Lesson, TrainingData, as_tuple
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.frameworks import load_frameworks
 
@@ -52,22 +52,28 @@ class Distillation:
 def distilled(data: TrainingData, teacher: Any, config: Distillation) -> TrainingData:
     """`data` with what the built Keras model `teacher` answers on its training samples.
 
+    A teacher that reads the same numbers in another shape (an image, where the student reads a row) gets them so.
     Raises ConfigError for a teacher whose inputs do not fit the data, ModelError for one that answers NaN or infinity.
     """
-    inputs = as_tuple(data.x)
-    shapes = [tuple(tensor.shape[1:]) for tensor in teacher.inputs]
-    if [array.shape[1:] for array in inputs] != shapes:
-        given = ", ".join(str(array.shape[1:]) for array in inputs)
-        message = (
-            f"the teacher {teacher.name!r} takes inputs of shape {', '.join(map(str, shapes))}, the data has {given}"
-        )
-        raise ConfigError(message)
-    answers = predict(teacher, data.x)
+    answers = predict(teacher, shaped_for(teacher, data.x))
     if not all(np.isfinite(answer).all() for answer in answers):
         message = f"the teacher {teacher.name!r} answers NaN or infinity on the training samples"
         raise ModelError(message)
     lesson = Lesson(tuple(answer.astype(np.float32) for answer in answers), config.temperature, config.mixing)
     return replace(data, lesson=lesson)
+
+
+def shaped_for(teacher: Any, x: Arrays) -> Arrays:
+    """Inputs in the shapes that a model reads; raises ConfigError where they hold more or fewer numbers."""
+    inputs = as_tuple(x)
+    shapes = [tuple(int(size) for size in tensor.shape[1:]) for tensor in teacher.inputs]
+    if [prod(array.shape[1:]) for array in inputs] != [prod(shape) for shape in shapes]:
+        given = ", ".join(str(array.shape[1:]) for array in inputs)
+        message = (
+            f"the teacher {teacher.name!r} takes inputs of shape {', '.join(map(str, shapes))}, the data has {given}"
+        )
+        raise ConfigError(message)
+    return tuple(array.reshape(-1, *shape) for array, shape in zip(inputs, shapes, strict=True))
 
 
 def distillation_loss(lesson: Lesson, label: str, outputs: tuple[NDArray[Any], ...]) -> Mixed:

@@ -7,7 +7,7 @@ differs: single weights, all but n of every m, blocks, or the lanes of shared mu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, prod
 from typing import Any, ClassVar
 
 from fpgaprune.compress.data import TrainingData
@@ -84,6 +84,10 @@ class _Schedule(TrainedConfig):
         """What stays after a removal."""
         raise NotImplementedError
 
+    def takes_outputs(self, kernel: Kernel) -> bool:  # noqa: ARG002 - for those that can
+        """Whether a removal takes all weights of an output of this kernel at once."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial(_Schedule):
@@ -143,7 +147,8 @@ class NofM(_Schedule):
 class Blocks(_Schedule):
     """Whole blocks of `rows` inputs by `columns` outputs, the smallest mean magnitudes of all layers first.
 
-    `rows = 1` and `columns` as wide as a layer empties inputs; `columns = 1` and `rows` as high empties neurons.
+    `rows = 1` and `columns` as wide as a layer empties inputs; `columns = 1` and `rows` as high empties neurons. Layers
+    that give the outputs of the network are left whole, and not counted, where a block would take an output.
     """
 
     method: ClassVar[str] = "blocks"
@@ -167,6 +172,10 @@ class Blocks(_Schedule):
         sparsity = self.target_sparsity * self.fraction_after(update)
         groups = [blocks_of(mask.shape, self.rows, self.columns) for mask in masks]
         return remove_smallest_groups(kernels, masks, sparsity, self.layer_limit, groups)
+
+    def takes_outputs(self, kernel: Kernel) -> bool:
+        """See the base class."""
+        return self.rows >= _inputs(kernel)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +204,15 @@ class Lanes(_Schedule):
         sparsity = self.target_sparsity * self.fraction_after(update)
         groups = [lanes_of(mask.shape, self.reuse_factor) for mask in masks]
         return remove_smallest_groups(kernels, masks, sparsity, self.layer_limit, groups)
+
+    def takes_outputs(self, kernel: Kernel) -> bool:
+        """See the base class."""
+        return self.reuse_factor >= _inputs(kernel)
+
+
+def _inputs(kernel: Kernel) -> int:
+    """Weights of one output."""
+    return prod(int(size) for size in kernel.variable.shape[:-1])
 
 
 @pruning_method(Polynomial)
@@ -232,9 +250,11 @@ def _prune(model: Any, config: _Schedule, data: TrainingData, on_progress: OnPro
             trainer = run.trainer
             trainer.hold(config.masks_after(removals[done], trainer.kernels, trainer.masks()))
 
-    run = PruningRun(model, config, data, on_progress, config.epochs, on_step=after_step)
+    run = PruningRun(model, config, data, on_progress, config.epochs, on_step=after_step, whole=config.takes_outputs)
     run.trainer.restart(config.learning_rate, l1=0.0)
     pruning = ceil(max(removals) / ceil(data.samples / min(config.batch_size, data.samples)))
     run.train("prune", pruning)
+    if any(config.takes_outputs(kernel) for kernel in run.trainer.kernels):
+        run.trainer.silence_emptied()
     run.train_for_best("fine-tune", config.epochs - pruning)
     return run.result()

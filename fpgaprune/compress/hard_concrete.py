@@ -4,7 +4,7 @@ A gate is a stretched and clipped sigmoid of a learned number and logistic noise
 the time and still has a gradient; the chance that it is open is the expected L0 norm.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import log
 from typing import Any
 
@@ -73,11 +73,18 @@ def _stretched(value: Any) -> Any:
     return load_frameworks().tensorflow.clip_by_value(value * (_HIGH - _LOW) + _LOW, 0.0, 1.0)
 
 
-Shape = Callable[[tuple[int, ...]], tuple[int, ...]]
+GROUPS = ("weight", "input", "output")
 
-# What shares a gate: nothing, all outputs of an input, or all inputs of an output.
-GROUPS: dict[str, Shape] = {
-    "weight": lambda shape: shape,
-    "input": lambda shape: (*shape[:-1], 1),
-    "output": lambda shape: (*(1 for _ in shape[:-1]), shape[-1]),
-}
+
+def gate_shape(group: str, shape: tuple[int, ...], *, depthwise: bool) -> tuple[int, ...]:
+    """The shape of a kernel's gates: one for each weight, or of size 1 along the axes that share one.
+
+    An `input` is a channel the layer reads, over all taps and outputs; an `output` is a neuron or filter. A depthwise
+    kernel has its outputs along the last two axes.
+    """
+    if group == "weight":
+        return shape
+    if group == "input":
+        return (*(1 for _ in shape[:-2]), shape[-2], 1)
+    own = 2 if depthwise else 1
+    return (*(1 for _ in shape[:-own]), *shape[-own:])

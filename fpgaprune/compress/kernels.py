@@ -56,6 +56,21 @@ class Kernel:
         return int(np.prod(self.variable.shape, dtype=np.int64))
 
     @property
+    def is_depthwise(self) -> bool:
+        """Whether its outputs lie along the last two axes: channel and multiplier."""
+        return self.parameter.endswith("depthwise_kernel")
+
+    @property
+    def bias(self) -> Any:
+        """The variable that holds one number for each of its outputs; None where there is none such."""
+        found: Any = getattr(self.owner, "bias", None)
+        shape = tuple(self.variable.shape)
+        outputs = shape[-2] * shape[-1] if self.is_depthwise else shape[-1]
+        if not hasattr(found, "assign") or tuple(found.shape) != (outputs,) or hasattr(self.owner, "recurrent_kernel"):
+            return None
+        return None if self.is_depthwise and hasattr(self.owner, "pointwise_kernel") else found
+
+    @property
     def trainable(self) -> bool:
         """Whether training moves it."""
         return bool(self.owner.trainable and self.variable.trainable)
@@ -104,6 +119,21 @@ def select_kernels(kernels: Sequence[Kernel], exclude: Sequence[str]) -> tuple[K
         message = "nothing is left to prune: every kernel is excluded or frozen"
         raise ConfigError(message)
     return chosen
+
+
+def excluded_variables(model: Any, exclude: Sequence[str]) -> tuple[Any, ...]:
+    """All trainable variables of the layers that a pattern names, biases included; of `layer/parameter` that one."""
+    found: list[Any] = []
+    for kernel in find_kernels(model):
+        for pattern in exclude:
+            if _names_layer(kernel, pattern):
+                found.extend(kernel.owner.trainable_variables)
+            elif _matches(kernel, pattern):
+                found.append(kernel.variable)
+    for layer in model.layers:
+        if any(fnmatchcase(layer.name, pattern) for pattern in exclude):
+            found.extend(layer.trainable_variables)
+    return tuple({id(variable): variable for variable in found}.values())
 
 
 def refuse_without_zero(kernels: Sequence[Kernel]) -> None:
@@ -171,8 +201,12 @@ def _already(kernel: Kernel, seen: set[int]) -> bool:
 
 
 def _matches(kernel: Kernel, pattern: str) -> bool:
+    return _names_layer(kernel, pattern) or fnmatchcase(kernel.name, pattern)
+
+
+def _names_layer(kernel: Kernel, pattern: str) -> bool:
     kind, colon, wanted = pattern.partition(":")
     if colon and kind == "type":
         name = type(kernel.owner).__name__.lower().removesuffix("cell")
         return any(fnmatchcase(each, wanted.strip().lower()) for each in (name, name.removeprefix("q")))
-    return fnmatchcase(kernel.layer, pattern) or fnmatchcase(kernel.name, pattern)
+    return fnmatchcase(kernel.layer, pattern)

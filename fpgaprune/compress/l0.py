@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fpgaprune.compress.data import TrainingData
-from fpgaprune.compress.hard_concrete import GROUPS, Gates
+from fpgaprune.compress.hard_concrete import GROUPS, Gates, gate_shape
 from fpgaprune.compress.masks import remove_smallest_groups
 from fpgaprune.compress.method import OnProgress, PruneResult, pruning_method
 from fpgaprune.compress.run import POSITIVE, WHOLE, PruningRun, TrainedConfig, check_settings, positive, whole
@@ -17,9 +17,10 @@ from fpgaprune.errors import ConfigError, unknown_choice
 class L0(TrainedConfig):
     """Hard-concrete gates, pushed until `target_sparsity` of the weights is expected to be closed, then fixed.
 
-    `group`: a gate for every `weight`, for every `input` of a layer or for every `output` (a neuron or filter). The
-    asked fraction grows over the first half of `epochs`; then the gates that are open least go, and `fine_tune_epochs`
-    train what is left.
+    `group`: a gate for every `weight`, for every `input` of a layer (a channel that it reads) or for every `output` (a
+    neuron or filter, which goes with its bias; layers that give the outputs of the network are left whole, and not
+    counted). The asked fraction grows over the first half of `epochs`; then the gates that are open least go, and
+    `fine_tune_epochs` train what is left.
     """
 
     method: ClassVar[str] = "l0"
@@ -62,10 +63,14 @@ class L0(TrainedConfig):
 @pruning_method(L0)
 def prune_by_gates(model: Any, config: L0, data: TrainingData, on_progress: OnProgress) -> PruneResult:
     """Prune a copy of `model`; see `prune` for what it raises."""
-    run = PruningRun(model, config, data, on_progress, config.epochs + config.fine_tune_epochs)
+    epochs, neurons = config.epochs + config.fine_tune_epochs, config.group == "output"
+    run = PruningRun(model, config, data, on_progress, epochs, whole=lambda _: neurons)
     trainer = run.trainer
     shapes = [tuple(int(size) for size in kernel.variable.shape) for kernel in trainer.kernels]
-    gated = [GROUPS[config.group](shape) for shape in shapes]
+    gated = [
+        gate_shape(config.group, shape, depthwise=kernel.is_depthwise)
+        for kernel, shape in zip(trainer.kernels, shapes, strict=True)
+    ]
     gates = Gates(gated, [kernel.size for kernel in trainer.kernels], config.seed)
     trainer.restart(config.learning_rate, l1=0.0)
     trainer.set_gates(gates, config.gate_learning_rate)
@@ -84,6 +89,8 @@ def prune_by_gates(model: Any, config: L0, data: TrainingData, on_progress: OnPr
     trainer.hold(
         remove_smallest_groups(trainer.kernels, kept, config.target_sparsity, config.layer_limit, labels, scores)
     )
+    if neurons:
+        trainer.silence_emptied()
     trainer.restart(config.fine_tune_learning_rate, l1=0.0)
     run.train_for_best("fine-tune", config.fine_tune_epochs)
     return run.result()

@@ -63,6 +63,14 @@ class PruningDivergedError(FpgapruneError):
         self.result = result
 
 
+def diverged(epoch: int, epochs: int, phase: str, kept: str, learning_rate: float) -> str:
+    """The sentence about a training whose loss is no number any more."""
+    return (
+        f"the loss became NaN or infinite in epoch {epoch} of {epochs} ({phase}); {kept} are kept. A smaller "
+        f"learning_rate than {learning_rate:g} usually helps"
+    )
+
+
 Config = TypeVar("Config", bound=PruneConfig)
 Method = Callable[[Any, Any, TrainingData, OnProgress], PruneResult]
 

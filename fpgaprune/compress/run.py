@@ -4,15 +4,18 @@ from collections.abc import Callable, Mapping
 from math import isfinite
 from typing import Any
 
+from fpgaprune.compress.channel_graph import answering
 from fpgaprune.compress.copying import copy_model
 from fpgaprune.compress.data import TrainingData, as_tuple
-from fpgaprune.compress.kernels import Kernel, find_kernels, select_kernels
+from fpgaprune.compress.kernels import Kernel, excluded_variables, find_kernels, select_kernels
 from fpgaprune.compress.masks import quantized_sparsity
-from fpgaprune.compress.method import OnProgress, Progress, PruneConfig, PruneResult, PruningDivergedError
+from fpgaprune.compress.method import OnProgress, Progress, PruneConfig, PruneResult, PruningDivergedError, diverged
 from fpgaprune.compress.record import Epoch, pruning_record
 from fpgaprune.compress.scores import Score
 from fpgaprune.compress.training import Trainer
 from fpgaprune.errors import ConfigError
+
+_SLOWER = "fine_tune_learning_rate"  # of the methods that have one
 
 
 class TrainedConfig(PruneConfig):
@@ -35,8 +38,14 @@ class PruningRun:
         on_progress: OnProgress,
         epochs: int,
         on_step: Callable[[], None] | None = None,
+        *,
+        whole: Callable[[Kernel], bool] | None = None,
     ) -> None:
-        """Raise ConfigError for a model without a loss, or one whose loss is not a number to begin with."""
+        """Raise ConfigError for a model without a loss, or one whose loss is not a number to begin with.
+
+        `whole` says of the kernels that give the model's outputs whether they are left whole: what is removed from
+        them otherwise are answers.
+        """
         loss = config.loss if config.loss is not None else getattr(model, "loss", None)
         if not (isinstance(loss, str) or callable(loss)):
             message = "the model is not compiled with one loss: name the loss to train with (loss = ...)"
@@ -44,8 +53,20 @@ class PruningRun:
         copy = copy_model(model, tuple(array[:16] for array in as_tuple(data.validation_x)))
         self._kernels: tuple[Kernel, ...] = find_kernels(copy)
         chosen = select_kernels(self._kernels, config.exclude)
+        answers = answering(copy) if whole is not None else frozenset()
+        chosen = tuple(k for k in chosen if whole is None or not (k.layer in answers and whole(k)))
+        if not chosen:
+            message = "nothing is left to prune: what is not excluded or frozen gives the outputs of the model"
+            raise ConfigError(message)
         self.trainer = Trainer(
-            copy, chosen, data, loss=loss, batch_size=config.batch_size, seed=config.seed, on_step=on_step
+            copy,
+            chosen,
+            data,
+            loss=loss,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            on_step=on_step,
+            frozen=excluded_variables(copy, config.exclude),
         )
         self.trainer.hold([kernel.values() != 0 for kernel in chosen])  # what was pruned before stays so
         self._config = config
@@ -100,10 +121,9 @@ class PruningRun:
 
     def _stopped(self, phase: str) -> PruningDivergedError:
         done = len(self._history)
-        message = (
-            f"the loss became NaN or infinite in epoch {done + 1} of {self._epochs} ({phase}); the weights of the "
-            f"epoch before it are kept. A smaller learning_rate than {self._config.learning_rate:g} usually helps"
-        )
+        rate = getattr(self._config, _SLOWER, None) if phase == "fine-tune" else None
+        rate = self._config.learning_rate if rate is None else rate
+        message = diverged(done + 1, self._epochs, phase, "the weights of the epoch before it", rate)
         weights, masks = self._good
         self.trainer.go_back(weights)
         self.trainer.hold(masks)

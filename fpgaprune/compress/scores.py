@@ -79,9 +79,16 @@ class Loss:
 
     def accuracy(self, answers: Outputs, targets: Outputs) -> float | None:
         """The fraction that is right; None where the loss is not that of a classifier with one output."""
-        if len(answers) != 1 or "crossentropy" not in self.label:
-            return None
-        answer, target = answers[0], targets[0]
+        found = self.accuracies(answers, targets)
+        return found[0] if len(found) == 1 else None
+
+    def accuracies(self, answers: Outputs, targets: Outputs) -> tuple[float, ...]:
+        """The fraction that is right at each output; nothing where the loss is not that of a classifier."""
+        if "crossentropy" not in self.label:
+            return ()
+        return tuple(self._right(*pair) for pair in zip(answers, targets, strict=True))
+
+    def _right(self, answer: NDArray[Any], target: NDArray[Any]) -> float:
         if "binary" in self.label:
             return float(np.mean((answer > (0.0 if self.logits else 0.5)) == (target > 0.5)))
         wanted = target.reshape(answer.shape[:-1]) if "sparse" in self.label else target.argmax(axis=-1)
@@ -94,17 +101,25 @@ def resolve_loss(loss: Any, outputs: Outputs, metric: Metric | None = None) -> L
     Scores carry the `metric`, where one is given. A cross-entropy given by name is taken from logits when `outputs`,
     a few answers of the model, leave 0..1. Raises ConfigError for a name Keras does not know.
     """
-    losses = load_frameworks().keras.losses
-    try:
-        function = losses.get(loss)
-    except (ValueError, TypeError) as error:
-        message = f"unknown loss {loss!r}: give the name of a Keras loss, such as sparse_categorical_crossentropy"
-        raise ConfigError(message) from error
+    function = loss_function(loss)
     label = loss_label(loss)
     logits = any(((o < 0) | (o > 1)).any() for o in outputs)
     if isinstance(loss, str) and "crossentropy" in label and logits:
         return Loss(partial(function, from_logits=True), label, logits, metric)
     return Loss(function, label, logits, metric)
+
+
+def loss_function(loss: Any) -> Callable[..., Any]:
+    """The function of (targets, outputs) that a name stands for; raises ConfigError for one Keras does not know."""
+    try:
+        found: Callable[..., Any] = load_frameworks().keras.losses.get(loss)
+    except (ValueError, TypeError) as error:
+        message = (
+            f"unknown loss {loss!r}: give the name of a Keras loss, such as sparse_categorical_crossentropy for "
+            "classes by number, categorical_crossentropy for one-hot ones, binary_crossentropy or mse"
+        )
+        raise ConfigError(message) from error
+    return found
 
 
 def loss_label(loss: Any) -> str:

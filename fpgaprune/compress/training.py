@@ -28,7 +28,7 @@ class Trainer:
 
     With `project`, a function of a kernel and a tensor of its shape, kernels only ever hold what it gives. Gradients
     are taken there and move a hidden copy, which is projected again after every step: straight-through, as
-    BinaryConnect does it (arXiv:1511.00363), for layers with and without quantizers.
+    BinaryConnect does it (arXiv:1511.00363), for layers with and without quantizers. `frozen` variables do not move.
     """
 
     def __init__(  # noqa: PLR0913 - what a training run is made of
@@ -43,6 +43,7 @@ class Trainer:
         on_step: Callable[[], None] | None = None,
         project: Callable[[Kernel, Any], Any] | None = None,
         ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
+        frozen: Sequence[Any] = (),
     ) -> None:
         tensorflow = load_frameworks().tensorflow
         tensorflow.random.set_seed(seed)  # what dropout and noise draw follows from the state of the process
@@ -65,6 +66,7 @@ class Trainer:
         self._masks = [tensorflow.Variable(mask, trainable=False, dtype=tensorflow.bool) for mask in all_kept(kernels)]
         self._l1 = tensorflow.Variable(0.0, trainable=False, dtype=tensorflow.float32)
         self._ties = tuple(ties)
+        self._frozen = {id(variable) for variable in frozen}
         self._gates: Gates | None = None
         self._gate_optimizer: Any = None
         self._rate = 1e-3
@@ -86,6 +88,20 @@ class Trainer:
             kernel.variable.assign(np.where(mask, kernel.variable.numpy(), 0.0))
         for hidden, mask in zip(self._hidden, masks, strict=False):
             hidden.assign(np.where(mask, hidden.numpy(), 0.0))
+
+    def silence_emptied(self) -> None:
+        """From here on the biases of neurons and filters that have no weight left are zero."""
+        ties = []
+        for kernel, mask in zip(self.kernels, self.masks(), strict=True):
+            own = 2 if kernel.is_depthwise else 1
+            kept = mask.any(axis=tuple(range(mask.ndim - own))).reshape(-1)
+            if kernel.bias is not None and not kept.all():
+                ties.append((kernel.bias, _times(kept)))
+        for variable, tie in ties:
+            variable.assign(tie(variable))
+        if ties:
+            self._ties = (*self._ties, *ties)
+            self._use(self._rate)
 
     def set_projection(self, project: Callable[[Kernel, Any], Any] | None) -> None:
         """From here on kernels hold what `project` gives."""
@@ -164,7 +180,7 @@ class Trainer:
     def _use(self, learning_rate: float) -> None:
         frameworks = load_frameworks()
         self._rate = learning_rate
-        self._variables = list(self.model.trainable_variables)
+        self._variables = [each for each in self.model.trainable_variables if id(each) not in self._frozen]
         copies = {id(k.variable): hidden for k, hidden in zip(self.kernels, self._hidden, strict=False)}
         self._moved = [copies.get(id(variable), variable) for variable in self._variables]
         self._optimizer = frameworks.keras.optimizers.Adam(learning_rate)
@@ -236,3 +252,7 @@ class Trainer:
         for place, gradient in zip(where, found, strict=False):
             result[place] = gradient
         return result
+
+
+def _times(kept: Mask) -> Callable[[Any], Any]:
+    return lambda variable: variable * kept.astype(np.float32)

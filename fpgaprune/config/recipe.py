@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import floor
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -22,6 +22,9 @@ from fpgaprune.generate.settings import (
     SparseKernels,
 )
 from fpgaprune.results import Limits
+
+_OF_COST: Final = ("max_dsp", "max_lut")
+_OF_TIME: Final = ("max_latency_cycles", "max_latency_ns", "max_ii")
 
 
 class _Layer(BaseModel):
@@ -85,6 +88,34 @@ def settings_from(file: Path | None, flags: Mapping[str, Any], layer_flags: Sequ
 
     Raises ConfigError naming the key for anything unknown, misspelt or of the wrong type.
     """
+    return _settings(_recipe(file, flags, layer_flags))
+
+
+def costed_settings(
+    file: Path | None, flags: Mapping[str, Any], limits: Mapping[str, Any]
+) -> tuple[GenerateSettings, dict[str, int]]:
+    """Settings to count costs with, no strategies chosen, and the limits of DSPs and LUTs that a method has to meet.
+
+    `limits` are flags, max_dsp and max_lut, None where they are not given; what the recipe says stands in for them.
+    Raises ConfigError as `settings_from` does, and for a recipe with limits of time: only a choice of strategies
+    meets these.
+    """
+    recipe = _recipe(file, flags, ())
+    timed = [name for name in _OF_TIME if getattr(recipe, name) is not None]
+    if timed:
+        message = (
+            f"{file} limits {' and '.join(timed)}, which no change of the weights can meet: generate meets it by "
+            "choosing strategies. Leave it out of the recipe here"
+        )
+        raise ConfigError(message)
+    part = recipe.part or DEFAULT_PART
+    asked = {name: getattr(recipe, name) if limits.get(name) is None else limits[name] for name in _OF_COST}
+    amounts = {name: parse_amount(name, value, part) for name, value in asked.items()}
+    recipe.max_dsp = recipe.max_lut = None
+    return _settings(recipe), {name: amount for name, amount in amounts.items() if amount is not None}
+
+
+def _recipe(file: Path | None, flags: Mapping[str, Any], layer_flags: Sequence[str]) -> _Recipe:
     values = {} if file is None else _read(file)
     values |= {name: value for name, value in flags.items() if value is not None}
     layers = _tables(values.get("layers", {}))
@@ -93,14 +124,13 @@ def settings_from(file: Path | None, flags: Mapping[str, Any], layer_flags: Sequ
         layers[name] = {**dict(layers.get(name, {})), key: value}
     values["layers"] = layers
     try:
-        recipe = _Recipe.model_validate(values)
+        return _Recipe.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         source = "the flags" if file is None else f"{file} and the flags"
         message = f"the settings in {source} are wrong at {where!r}: {first['msg'].lower()}"
         raise ConfigError(message) from error
-    return _settings(recipe)
 
 
 def _tables(layers: Any) -> dict[str, Any]:

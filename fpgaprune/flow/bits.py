@@ -248,7 +248,7 @@ class BitSearch:
                 self._tell("widening", self._moves, None, told)
 
     def _measured(self, bits: Bits) -> _State:
-        return self._looked_at(bits, self._trials.quantized(bits).model)
+        return self._looked_at(bits, self._trials.tried(bits))
 
     def _looked_at(self, bits: Bits, model: Any) -> _State:
         score = self._trials.score(model)

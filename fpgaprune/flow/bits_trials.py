@@ -71,6 +71,10 @@ class Trials:
             {name: LayerTypes(given.get("weight_bits"), given.get("activation_bits")) for name, given in types.items()}
         )
 
+    def tried(self, bits: Bits) -> Any:
+        """A model with these bits to look at; the next one takes its place."""
+        return self._quantizer.passing(self.config(bits))
+
     def quantized(self, bits: Bits) -> QuantizeResult:
         """The model with these bits, starting ones for what is not in them."""
         return self._quantizer(self.config(bits))
@@ -113,7 +117,7 @@ def lost_alone(trials: Trials, floor: float | None, seen: Seen) -> dict[tuple[st
     done = 0
     for knob in trials.knobs.values():
         for width in knob.widths[1:]:
-            model = trials.quantized({knob.name: width}).model
+            model = trials.tried({knob.name: width})
             score = trials.score(model)
             done += 1
             seen(done, total, f"{knob.name} in {width} bits: {scored(model, score)}")
@@ -138,7 +142,7 @@ class CostTable:
         self._found: dict[tuple[str, int, int | None], Costs] = {}
         pairs = list(self._pairs(widths))
         for done, bits in enumerate(pairs, start=1):
-            model = trials.quantized(bits).model
+            model = trials.tried(bits)
             estimate = trials.estimate(model)
             for name, cost in costs_of_layers(estimate, self._knobs).items():
                 self._found[self._key(name, bits)] = cost

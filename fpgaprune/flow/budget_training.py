@@ -15,7 +15,7 @@ import numpy as np
 from fpgaprune.compress import Progress, TrainingData
 from fpgaprune.compress.constants import Budget, BudgetSearch
 from fpgaprune.compress.distillation import Distillation, distilled
-from fpgaprune.compress.kernels import find_kernels
+from fpgaprune.compress.kernels import excluded_variables, find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
 from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
@@ -24,6 +24,7 @@ from fpgaprune.compress.training import Trainer
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.constants import ChangedModel, StartingPoint, change_constants, starting_point, types_follow
+from fpgaprune.flow.rounding import held_constants
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.results import Estimate
@@ -70,11 +71,13 @@ def train_to_budget(  # noqa: PLR0913 - a training run has that many settings
     run = _Run(model, begin, inputs, settings, moments)
     trainer = Trainer(
         model, run.kernels, data, loss=loss, batch_size=batch_size, seed=seed, on_step=run.after_step,
-        project=run.projection,
+        project=run.projection, ties=held_constants(model, begin.rounded),
+        frozen=excluded_variables(model, config.exclude),
     )  # fmt: skip
     run.train(trainer, epochs, epochs * per_epoch, learning_rate, on_progress)
     found = change_constants(model, config, inputs, settings)
-    record = {**found.record, "choices": run.choices, "folded": list(folded)}
+    told = {"choices": run.choices, "folded": list(folded), "rounded": begin.told}
+    record = {**found.record, **told}
     return replace(found, before=begin.before, record=record)
 
 

@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from fpgaprune.compress.constants import Budget, ConstantsConfig, choose_constants
+from fpgaprune.compress.constants import (
+    Budget,
+    BudgetSearch,
+    ConstantsConfig,
+    CsdRounding,
+    Importance,
+    choose_constants,
+)
 from fpgaprune.compress.quantization.folding import with_folded
 from fpgaprune.compress.sensitivity import kernel_scale, kernel_variable, measure_importance
 from fpgaprune.design import Design
 from fpgaprune.errors import ConfigError, ModelError
 from fpgaprune.estimate import MappingRules, estimate_design
 from fpgaprune.flow.estimation import choose_rules, default_tool
+from fpgaprune.flow.rounding import Rounded, dear_constants, is_rounded_alone, put_constants
 from fpgaprune.generate.inputs import InputSet
 from fpgaprune.generate.project import convert_network
 from fpgaprune.generate.settings import GenerateSettings
@@ -45,8 +53,9 @@ def change_constants(
     Batch normalizations become part of the layers before them first: the model that is given back is then another one.
     The design it would be generated as with `settings` decides what a constant costs, by `rules` (those of the
     backend's tool by default); `inputs` decide how much each matters. Layers whose constants are not those of one
-    kernel of the model (recurrent, separable, or fused with a batch normalization) stay as they are; the record
-    names them. The design is read again from the changed model, and its constants must be the chosen ones.
+    kernel of the model (recurrent, separable, or fused with a batch normalization) are rounded as a whole (see
+    `starting_point`) or stay as they are; the record names them. The design is read again from the changed model, and
+    its constants must be the chosen ones.
 
     Raises ConfigError for a budget that cannot be met, ModelError for a layer whose quantizer would not keep the
     chosen constants.
@@ -54,8 +63,8 @@ def change_constants(
     settings = settings or GenerateSettings()
     model, folded = with_folded(model, config.exclude)
     begin = starting_point(model, config, inputs, settings, rules)
-    design, rules, before, fixed, asked = begin.design, begin.rules, begin.before, begin.fixed, begin.asked
-    importance = measure_importance(model, inputs.arrays)
+    design, rules, before, asked = begin.design, begin.rules, begin.before, begin.asked
+    importance = _without(measure_importance(model, inputs.arrays), begin.fixed)
     kept = model.get_weights()
     allowance = config
     for _ in range(_ATTEMPTS):
@@ -66,7 +75,8 @@ def change_constants(
         after = estimate_design(found, rules)
         over = _over(config, after)
         if over is None:
-            record = {**_record(chosen.record, config, before, after, fixed), "folded": list(folded)}
+            told = {"folded": list(folded), "rounded": begin.told}
+            record = {**_record(chosen.record, config, before, after, begin.untouched), **told}
             return ChangedModel(model, before, after, found, record)
         model.set_weights(kept)
         asked = _tightened(asked, over)
@@ -79,7 +89,8 @@ def change_constants(
 class StartingPoint:
     """The design a model would be generated as, its estimate by `rules`, and what is asked of what can be changed.
 
-    `fixed` names the layers whose constants are not those of one kernel of the model.
+    `fixed` names the layers whose constants are not those of one kernel of the model. `rounded` is what the
+    model has got for what is not weighed (see `flow.rounding`).
     """
 
     design: Design
@@ -87,12 +98,59 @@ class StartingPoint:
     before: Estimate
     fixed: tuple[str, ...]
     asked: Any
+    rounded: tuple[Rounded, ...] = ()
+
+    @property
+    def untouched(self) -> tuple[str, ...]:
+        """Those of `fixed` that were not rounded either."""
+        names = {f"{each.layer}{ending}" for each in self.rounded for ending in ("", "_depthwise", "_pointwise")}
+        return tuple(name for name in self.fixed if name not in names)
+
+    @property
+    def told(self) -> list[str]:
+        """What was rounded, by layer and attribute."""
+        return [f"{each.layer}/{each.attribute}" for each in self.rounded]
 
 
 def starting_point(
     model: Any, config: ConstantsConfig, inputs: InputSet, settings: GenerateSettings, rules: MappingRules | None = None
 ) -> StartingPoint:
-    """What there is before constants are changed; raises ModelError where no layer's constants can be."""
+    """What there is before constants are changed; raises ModelError where no layer's constants can be.
+
+    What is not weighed (see `flow.rounding`) is rounded in the model where a budget of DSPs cannot be met with it as it
+    is; raises ConfigError where it cannot be met then either.
+    """
+    begin = _begin(model, config, inputs, settings, rules)
+    digits = config.digits if isinstance(config, CsdRounding) else begin.rules.free_digits
+    dear = dear_constants(model, begin.design, digits, config.exclude)
+    if isinstance(config, CsdRounding):
+        dear = tuple(each for each in dear if each.is_matrix)
+    if not dear or not (isinstance(config, CsdRounding) or _unreachable(begin, settings)):
+        return begin
+    old = put_constants(model, dear)
+    again = _begin(model, config, inputs, settings, rules)
+    error = _unreachable(again, settings)
+    if error is not None:
+        put_constants(model, old)
+        raise error
+    return replace(again, before=begin.before, rounded=dear)
+
+
+def _unreachable(begin: StartingPoint, settings: GenerateSettings) -> ConfigError | None:
+    """Why no choice of constants meets the budget's limit of DSPs, if none does."""
+    if not isinstance(begin.asked, Budget) or begin.asked.max_dsp is None:
+        return None
+    limit = replace(begin.asked, max_lut=None)
+    try:
+        BudgetSearch(begin.design, limit, Importance(), begin.rules, narrow=types_follow(settings)).check()
+    except ConfigError as error:
+        return error
+    return None
+
+
+def _begin(
+    model: Any, config: ConstantsConfig, inputs: InputSet, settings: GenerateSettings, rules: MappingRules | None
+) -> StartingPoint:
     design = _design(model, settings, inputs)
     rules = rules or choose_rules(None, None, default_tool(design))
     before = estimate_design(design, rules)
@@ -103,8 +161,15 @@ def starting_point(
             "several kernels, are scaled by a quantizer (alpha), or take in a batch normalization"
         )
         raise ModelError(message)
-    asked = replace(config, exclude=(*config.exclude, *fixed))  # type: ignore[type-var]  # configs are dataclasses
+    excluded = [pattern for pattern in config.exclude if not is_rounded_alone(model, pattern)]
+    asked = replace(config, exclude=(*excluded, *fixed))  # type: ignore[type-var]  # configs are dataclasses
     return StartingPoint(design, rules, before, fixed, asked)
+
+
+def _without(importance: Importance, fixed: tuple[str, ...]) -> Importance:
+    """Without layers that may have other rows in the design, as those of dilated filters: zeros lie between them."""
+    pairs = (importance.inputs, importance.outputs)
+    return Importance(*({name: each for name, each in pair.items() if name not in fixed} for pair in pairs))
 
 
 def types_follow(settings: GenerateSettings) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fpgaprune.compress import TrainingData, split_validation
 from fpgaprune.compress.data import Arrays, as_tuple
 from fpgaprune.compress.metrics import Metric, parse_metric
+from fpgaprune.compress.rewiring import called_once
 from fpgaprune.config.study import load_study
 from fpgaprune.errors import ConfigError
 from fpgaprune.flow.study_model import called
@@ -132,6 +133,20 @@ def check_targets(model: Any, dataset: Dataset, loss: Any) -> None:
         elif isinstance(loss, str) and y.size != len(y) * int(np.prod(shape)):
             message = f"targets of shape {y.shape[1:]} per sample do not fit the outputs of shape {shape} of the model"
             raise ConfigError(message)
+        elif isinstance(loss, str) and (y.min() < 0 or y.max() > 1) and _is_bounded(model):
+            message = (
+                f"the targets run from {y.min()} to {y.max()}, and the model answers between 0 and 1 (a sigmoid or "
+                "softmax): give classes as 0 and 1"
+            )
+            raise ConfigError(message)
+
+
+def _is_bounded(model: Any) -> bool:
+    """Whether every output is that of a sigmoid or softmax."""
+    layers = [layer for layer in model.layers if called_once(layer)]
+    ends = [layer for layer in layers if any(layer.output is tensor for tensor in model.outputs)]
+    functions = [getattr(getattr(layer, "activation", None), "__name__", "") for layer in ends]
+    return len(ends) == len(model.outputs) and all(name in ("sigmoid", "softmax") for name in functions)
 
 
 def _shape(model: Any) -> tuple[int, ...]:
@@ -230,7 +245,8 @@ def _from_table(table: Array, shape: tuple[int, ...], path: Path) -> Dataset:
     if table.ndim != 2 or table.shape[1] != columns + 1:
         message = (
             f"{path} is a table of {' x '.join(map(str, table.shape))}: for this model it needs {columns} columns of "
-            "inputs and one of targets"
+            "inputs and one of targets; arrays of their own go into one file, as numpy.savez('data.npz', x=x, y=y) "
+            "makes it"
         )
         raise ConfigError(message)
     return _checked(Dataset(_shaped(table[:, :-1], shape, path), table[:, -1]), path)
@@ -272,8 +288,14 @@ def _checked(found: Dataset, path: Path) -> Dataset:
             if each.ndim == 0 or count != len(each):
                 message = f"{path} holds {count} inputs and {each.size} targets: they must be equally many"
                 raise ConfigError(message)
-            if each.dtype.kind not in "fiub" or not np.isfinite(each).all():
-                message = f"the targets in {path} must be finite numbers: they hold NaN, infinity or text"
+            if each.dtype.kind not in "fiub":
+                message = (
+                    f"the targets in {path} are text or objects, such as {each.reshape(-1)[0]!s}: number the classes "
+                    "from 0, in the order of the outputs of the model"
+                )
+                raise ConfigError(message)
+            if not np.isfinite(each).all():
+                message = f"the targets in {path} must be finite numbers: they hold NaN or infinity"
                 raise ConfigError(message)
     test_y = None if found.test_y is None else _all_whole(found.test_y)
     own = None if found.validation is None else (found.validation[0], _whole(found.validation[1]))

@@ -41,6 +41,7 @@ def distill_file(  # noqa: PLR0913 - one argument per file and choice
         batch_size=batch_size,
         seed=seed,
         on_progress=Watch(session, on_epoch).seen,
+        on_stopped=session.stopped,
     )
     record = {
         "method": "distillation",

@@ -64,7 +64,7 @@ def factorize_file(  # noqa: PLR0913 - one argument per file and choice
     for _ in range(_ATTEMPTS):
         found = factorize(session.model, asked, session.inputs.arrays, lambda model: session.estimate(model).dsp.high)
         if epochs:
-            _train(session, found, training, (epochs, learning_rate, batch_size, seed), on_epoch)
+            _train(session, found, training, (epochs, learning_rate, batch_size, seed), config.exclude, on_epoch)
         limit = config.max_dsp if isinstance(config, LowRank) else None
         over = 0 if limit is None else session.estimate(found.model).dsp.high - limit
         if over <= 0:
@@ -86,9 +86,11 @@ def _train(
     found: FactorizeResult,
     training: TrainingData,
     how: tuple[int, float, int, int],
+    exclude: tuple[str, ...],
     on_epoch: OnEpoch | None,
 ) -> None:
     epochs, learning_rate, batch_size, seed = how
+    session.stopped(None)
     fine_tune(
         found.model,
         training,
@@ -98,6 +100,8 @@ def _train(
         batch_size=batch_size,
         seed=seed,
         on_progress=Watch(session, on_epoch).seen,
+        on_stopped=session.stopped,
+        exclude=exclude,
         project=found.project,
         ties=found.ties,
     )

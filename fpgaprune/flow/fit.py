@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from fpgaprune.compress.scores import Score, fitting_targets, resolve_loss
 from fpgaprune.errors import ConfigError, FpgapruneError
 from fpgaprune.flow.bits import Step
 from fpgaprune.flow.compression import VALIDATION, Compression, Epoch, Watch, save_model, score_on
+from fpgaprune.flow.fit_kept import Kept
 from fpgaprune.flow.fit_steps import Bench, Combination, combinations, name_of, run_steps
 from fpgaprune.generate.settings import GenerateSettings
 from fpgaprune.read.model import load_model
@@ -27,7 +28,7 @@ from fpgaprune.results.fit import Attempt, FitLimits, FitResult
 
 _HOPELESS: Final = 1.3  # times a limit before training: training does not win that back
 _LOST: Final = 0.1  # of what the given model is better than a constant answer, if nobody says
-_STATE: Final = "tried.json"
+_ALONE: Final = name_of((("budget", None),))
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
         raise ConfigError(message)
     digest = _digest(path, data, weights, limits, config, session)
     limits = with_floor(limits, session.model, session.training(config.seed), session.loss)
-    search = _Search(session, path, weights, limits, config, watcher, output.with_name(f"{output.stem}.fit"))
+    search = _Search(session, path, weights, limits, config, watcher, Kept(output.with_name(f"{output.stem}.fit")))
     started = time.perf_counter()
     try:
         attempts = search.run(digest)
@@ -101,7 +102,7 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
     best = choose(attempts, limits)
     if best is None or best.file is None:
         return FitResult(limits, attempts, None, None, None, _nearest(attempts, limits))
-    model = load_model(search.folder / best.file).model
+    model = load_model(search.kept.folder / best.file).model
     record = {"method": f"fit: {best.name}", "limits": asdict(limits), "tried": [each.json() for each in attempts]}
     written = session.write(model, record, time.perf_counter() - started)
     answer = f"The best within the limits is {best.name}: {_costs(best)}, {_scored(best)} on the validation samples."
@@ -112,6 +113,16 @@ def choose(attempts: tuple[Attempt, ...], limits: FitLimits) -> Attempt | None:
     """The best score within the limits, of equal ones the one of fewer DSPs and LUTs; None where there is none."""
     fine = [each for each in attempts if _is_within(each, limits) and limits.is_good(each.score, each.loss)]
     return max(fine, key=lambda each: (each.rank[0], -(each.dsp or 0), -(each.lut or 0)), default=None)
+
+
+def nearest(attempts: Sequence[Attempt], limits: FitLimits) -> Attempt:
+    """Of attempts with costs the one that exceeds the limits least, of equal ones the one over fewer of them."""
+
+    def distance(each: Attempt) -> tuple[float, int, int, int]:
+        dsp, lut = each.dsp or 0, each.lut
+        return limits.excess(dsp, lut), len(limits.over(dsp, lut)), dsp, lut or 0
+
+    return min(attempts, key=distance)
 
 
 def with_floor(limits: FitLimits, model: Any, data: TrainingData, loss: str) -> FitLimits:
@@ -140,11 +151,11 @@ class _Search:
     limits: FitLimits
     config: FitConfig
     watcher: FitWatcher | None
-    folder: Path
+    kept: Kept
     memory: dict[Any, Any] = field(default_factory=dict)
 
     def run(self, digest: str) -> tuple[Attempt, ...]:
-        done = self._kept(digest)
+        done = self.kept.of(digest)
         trained = sum(each.score is not None for each in done.values())
         for combination in combinations(self.session.model):
             name = name_of(combination)
@@ -154,32 +165,32 @@ class _Search:
                 break
             if self.watcher is not None:
                 self.watcher.begin(name)
-            done[name] = found = self._attempt(combination, len(done))
+            done[name] = found = self._attempt(combination)
             trained += found.score is not None
-            self._keep(digest, done)
+            self.kept.keep(digest, done)
             if self.watcher is not None:
                 self.watcher.finished(found)
         return tuple(done.values())
 
     def so_far(self, digest: str) -> str:
         """What an interrupted search has found, in one sentence."""
-        done = tuple(self._kept(digest).values())
+        done = tuple(self.kept.of(digest).values())
         best = choose(done, self.limits)
-        kept = f"{len(done)} combinations are kept in {self.folder}, the same command goes on from there"
+        kept = f"{len(done)} combinations are kept in {self.kept.folder}, the same command goes on from there"
         if best is None or best.file is None:
             return f"interrupted, with nothing within the limits yet; {kept}"
         told = f"{best.name}: {_costs(best)}, {_scored(best)} on the validation samples"
-        return f"interrupted; the best so far is {self.folder / best.file} ({told}); {kept}"
+        return f"interrupted; the best so far is {self.kept.folder / best.file} ({told}); {kept}"
 
-    def _attempt(self, combination: Combination, number: int) -> Attempt:
+    def _attempt(self, combination: Combination) -> Attempt:
         started, name = time.perf_counter(), name_of(combination)
         try:
-            found = self._tried(combination, number)
+            found = self._tried(combination)
         except FpgapruneError as error:
             found = Attempt(name, error=str(error))
         return replace(found, seconds=round(time.perf_counter() - started, 2))
 
-    def _tried(self, combination: Combination, number: int) -> Attempt:
+    def _tried(self, combination: Combination) -> Attempt:
         name = name_of(combination)
         first = self._judged(name, run_steps(self._fresh(), combination, self._bench(0)))
         over = self.limits.excess(first.dsp or 0, first.lut)
@@ -192,8 +203,8 @@ class _Search:
         found = self._judged(name, model)
         if not _is_within(found, self.limits):
             return found
-        file = f"{number:03d}.h5"
-        save_model(model, self.folder / file)
+        file = self.kept.free_name()
+        save_model(model, self.kept.folder / file)
         return replace(found, file=file)
 
     def _fresh(self) -> Any:
@@ -223,24 +234,6 @@ class _Search:
     def _score(self, model: Any) -> Score:
         data = self.session.dataset.training(VALIDATION, self.config.seed)
         return score_on(model, data.validation_x, data.validation_y, self.session.loss, data.metric)
-
-    def _kept(self, digest: str) -> dict[str, Attempt]:
-        path = self.folder / _STATE
-        if not path.is_file():
-            return {}
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            found = [Attempt(**each) for each in content["attempts"]] if content["digest"] == digest else []
-        except (ValueError, KeyError, TypeError):
-            return {}
-        return {each.name: each for each in found if each.file is None or (self.folder / each.file).is_file()}
-
-    def _keep(self, digest: str, done: Mapping[str, Attempt]) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        beside = self.folder / f".{_STATE}"
-        content = {"digest": digest, "attempts": [each.json() for each in done.values()]}
-        beside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        beside.replace(self.folder / _STATE)
 
 
 def _digest(
@@ -275,9 +268,13 @@ def _nearest(attempts: tuple[Attempt, ...], limits: FitLimits) -> str:
     costed = [each for each in attempts if each.dsp is not None]
     if not costed:
         return "Nothing could be tried: every combination failed; the table says why."
-    near: Callable[[Attempt], float] = lambda each: limits.excess(each.dsp or 0, each.lut)  # noqa: E731
-    best = min(costed, key=near)
-    return f"Nothing meets the limits; the nearest is {best.name}: {_costs(best)}."
+    best = nearest(costed, limits)
+    over = limits.over(best.dsp or 0, best.lut)
+    why = next((each.error for each in attempts if each.name == _ALONE and each.error), None)
+    return (
+        f"Nothing meets the limits; the nearest is {best.name}: {_costs(best)}, {' and '.join(over) or 'not scored'}."
+        + ("" if why is None else f" With the budget alone: {why}.")
+    )
 
 
 def _costs(attempt: Attempt) -> str:

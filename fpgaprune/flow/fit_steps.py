@@ -26,7 +26,7 @@ from fpgaprune.compress.copying import copy_model
 from fpgaprune.compress.distillation import Distillation, distilled
 from fpgaprune.compress.factorization import LowRank, factorize
 from fpgaprune.compress.quantization import PostTraining, fine_tune, quantizable, quantize
-from fpgaprune.errors import ModelError
+from fpgaprune.errors import FpgapruneError, ModelError
 from fpgaprune.flow.bits import BitSearch, OnStep
 from fpgaprune.flow.bits_training import train_within
 from fpgaprune.flow.budget_training import train_to_budget
@@ -89,7 +89,7 @@ def fit_step(name: str) -> Callable[[Step], Step]:
 def run_steps(model: Any, combination: Combination, bench: Bench) -> Any:
     """The model after all steps of a combination; raises what they raise.
 
-    What an earlier combination began with in the same way is not done again.
+    What an earlier combination began with in the same way is not done again, nor tried again where it failed.
     """
     done = 0
     for count in range(len(combination), 0, -1):
@@ -98,7 +98,14 @@ def run_steps(model: Any, combination: Combination, bench: Bench) -> Any:
             done, model = count, copy_model(known, bench.session.dataset.few_inputs())
             break
     for count, (name, value) in enumerate(combination[done:], start=done + 1):
-        model = _STEPS[name](model, value, bench)
+        failed = ("failed", bench.epochs, combination[:count])
+        if failed in bench.memory:
+            raise bench.memory[failed]
+        try:
+            model = _STEPS[name](model, value, bench)
+        except FpgapruneError as error:
+            bench.memory[failed] = error
+            raise
         if name not in _LAST:
             _remember(model, combination[:count], bench)
     return model

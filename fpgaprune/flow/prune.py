@@ -32,10 +32,18 @@ def all_methods() -> tuple[str, ...]:
 
 def method_config(method: str, settings: Mapping[str, Any]) -> PruneConfig | ConstantsConfig:
     """The config of a method by name; raises ConfigError for an unknown method or setting, or one that is missing."""
+    return config_from(_config_type(method), method, settings)  # type: ignore[no-any-return]  # one of the two types
+
+
+def method_settings(method: str) -> tuple[str, ...]:
+    """Names of the settings of a method; raises ConfigError for an unknown one."""
+    return tuple(field.name for field in fields(_config_type(method)))
+
+
+def _config_type(method: str) -> Any:
     if method not in all_methods():
         raise ConfigError(unknown_choice("method", method, all_methods()))
-    found: Any = constants_config_type(method) if method in constants_methods() else training_config_type(method)
-    return config_from(found, method, settings)  # type: ignore[no-any-return]  # one of the two config types
+    return constants_config_type(method) if method in constants_methods() else training_config_type(method)
 
 
 def config_from(found: Any, method: str, settings: Mapping[str, Any]) -> Any:
@@ -74,16 +82,16 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
     """Prune the model in `path` as `config` says, write it to `output` (.h5 or .keras) and its record beside.
 
     `epochs` is for a budget: without it nothing is trained, with it the budget is reached in steps with training
-    between them. What trains learns from the `teacher`, too, where there is one. `smaller` takes out the neurons that
-    nothing reads any more. The record is `<name>.pruning.json`. DSPs and LUTs are those of the project `generate` would
-    write with `settings`; the final ones are counted on the model as it was written and read again. Raises what
-    `prune`, `choose_constants` and `load_model` raise. When training diverges, the last good weights are written all
-    the same, and the error says so.
+    between them. What trains learns from the `teacher`, too, where there is one. `smaller` takes out the neurons and
+    filters that nothing reads, or that never change. The record is `<name>.pruning.json`; in it `found` is what the
+    method left, before any of that, and `sparsity` and `weights` are those of the file. DSPs and LUTs are those of
+    the project `generate` would write with `settings`; the final ones are counted on the model as it was written and
+    read again. Raises what `prune`, `choose_constants` and `load_model` raise. When training diverges, the last good
+    weights are written all the same, and the error says so.
     """
     session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     model = session.model
     started = time.perf_counter()
-    diverged: PruningDivergedError | None = None
     if isinstance(config, ConstantsConfig):
         changed = _changed(session, config, epochs, teacher, on_epoch)
         result, record = changed.model, dict(changed.record)
@@ -93,16 +101,13 @@ def prune_file(  # noqa: PLR0913 - one argument per file and choice
         try:
             pruned = _trained(model, config, training, session.loss, watch.seen)
         except PruningDivergedError as error:
-            diverged, pruned = error, error.result
+            session.stopped(str(error))
+            pruned = error.result
         result, record = pruned.model, dict(pruned.record)
     if smaller:
         shrunk = shrink(result)
         result, record = shrunk.model, {**record, "removed_neurons": dict(shrunk.removed)}
-    written = session.write(result, record, time.perf_counter() - started)
-    if diverged is not None:
-        message = f"{diverged}. They are in {output}"
-        raise PruningDivergedError(message, PruneResult(result, written.record))
-    return written
+    return session.write(result, record, time.perf_counter() - started)
 
 
 def _changed(

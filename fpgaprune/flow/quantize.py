@@ -36,7 +36,7 @@ def quantize_file(  # noqa: PLR0913 - one argument per file and choice
     session = Compression(path, output, data, settings, weights=weights, loss=loss, score=score)
     started = time.perf_counter()
     result = quantize(session.model, config, session.inputs.arrays)
-    _train(session, result.model, (epochs, learning_rate, seed), on_epoch)
+    _train(session, result.model, (epochs, learning_rate, seed), config.exclude, on_epoch)
     record = {**result.record, "fine_tuned_epochs": epochs}
     return session.write(result.model, record, time.perf_counter() - started)
 
@@ -69,7 +69,7 @@ def quantize_within(  # noqa: PLR0913 - one argument per file and choice
     started = time.perf_counter()
     search = BitSearch(session.model, session, session.training(seed), config, limits, narrower, on_step)
     how = (epochs, learning_rate, seed)
-    found = train_within(search, limits, lambda model: _train(session, model, how, on_epoch))
+    found = train_within(search, limits, lambda model: _train(session, model, how, config.exclude, on_epoch))
     if found is None:
         return search.result(limits)
     result = search.result(limits, found.model)
@@ -78,10 +78,13 @@ def quantize_within(  # noqa: PLR0913 - one argument per file and choice
     return replace(result, output=output, record=written.record)
 
 
-def _train(session: Compression, model: Any, how: tuple[int, float, int], on_epoch: OnEpoch | None) -> None:
+def _train(
+    session: Compression, model: Any, how: tuple[int, float, int], exclude: tuple[str, ...], on_epoch: OnEpoch | None
+) -> None:
     epochs, learning_rate, seed = how
     if not epochs:
         return
+    session.stopped(None)
     fine_tune(
         model,
         session.training(seed),
@@ -90,4 +93,6 @@ def _train(session: Compression, model: Any, how: tuple[int, float, int], on_epo
         learning_rate=learning_rate,
         seed=seed,
         on_progress=Watch(session, on_epoch).seen,
+        on_stopped=session.stopped,
+        exclude=exclude,
     )

@@ -114,6 +114,12 @@ def _plain(record: Record, layer: Any, constants: dict[str, LayerConstants], sup
         message = f"layer {config['name']!r} is of class {kind!r}, which hls4ml cannot convert"
         raise ModelError(message)
     _refuse_broken_kernel(config, kind)
+    if kind.startswith("Global") and config.get("keepdims"):
+        message = (
+            f"layer {config['name']!r} ({kind}) keeps the axes that it pools (keepdims), which hls4ml does not: leave "
+            "that out, and put a Reshape to 1 x 1 x channels behind it"
+        )
+        raise ModelError(message)
     if layer is None:
         return
     if config.get("data_format") == "channels_first":

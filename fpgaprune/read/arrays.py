@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fpgaprune.errors import ConfigError, unknown_choice
 
 Array = NDArray[Any]
+_SHOWN = 40  # characters of a field in a sentence
 _ENCODING = "utf-8-sig"  # spreadsheets put a byte order mark first
 # Names under which .npz files usually keep a model's inputs, the likeliest first.
 INPUT_NAMES = ("x", "X", "inputs", "input", "x_test", "X_test", "features", "images", "data", "x_train", "X_train")
@@ -79,8 +80,13 @@ def _what_is_wrong(path: Path, header: int) -> str | None:
                 continue
             hint = "; classes are numbered from 0" if 1 < wrong == columns else ""
             hint = "; columns are parted by commas" if columns == 1 else hint
-            return f"line {rows.line_num}, column {wrong} holds {row[wrong - 1]!r}, which is not a number{hint}"
+            shown = _shortened(row[wrong - 1])
+            return f"line {rows.line_num}, column {wrong} holds {shown!r}, which is not a number{hint}"
     return None
+
+
+def _shortened(field: str) -> str:
+    return field if len(field) <= _SHOWN else f"{field[:_SHOWN]}..."
 
 
 def _is_text(field: str) -> bool:

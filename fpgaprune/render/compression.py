@@ -18,6 +18,8 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     before, after = (record["estimate"][when] for when in ("before", "after"))
     rows = [
         *_score_rows(record["score"]["before"], record["score"]["after"]),
+        *_output_rows(record["score"]["outputs"]["before"], record["score"]["outputs"]["after"]),
+        _row("weights", *(record["weights"][when] for when in ("before", "after"))),
         _row("zero weights", *(_percent(record["sparsity"][when]) for when in ("before", "after"))),
         _row("DSPs expected", _bound(before["dsp"]), _bound(after["dsp"])),
         _row("first-order count", before["first_order_dsp"], after["first_order_dsp"]),
@@ -28,6 +30,23 @@ def compression_sheet(record: Mapping[str, Any]) -> Sheet:
     fixed = record.get("not_changeable", ())
     if fixed:
         notes.append(f"Left as they are, since their constants are not one kernel of the model: {', '.join(fixed)}.")
+    left = record.get("left_float", ())
+    if left:
+        notes.append(f"Left in float, excluded or of no kind that QKeras layers replace: {', '.join(left)}.")
+    removed = record.get("removed_neurons")
+    if removed is not None:
+        named = ", ".join(f"{count} of {name}" for name, count in removed.items())
+        notes.append(f"Neurons and filters taken out: {named or 'none that the others could do without'}.")
+    coding = record.get("coding")
+    if coding is not None:
+        plain, coded = (coding[key] / 8192 for key in ("plain_bits", "coded_bits"))
+        notes.append(
+            f"Coded by Huffman's codes the weights take {coded:.2f} KiB with their tables, {plain:.2f} KiB as they "
+            f"are: {coding['ratio']:.1f} times less."
+        )
+    rounded = record.get("rounded", ())
+    if rounded:
+        notes.append(f"Rounded to few signed digits as a whole, which is not weighed: {', '.join(rounded)}.")
     teacher = record.get("teacher")
     if teacher is not None:
         accuracy = teacher["accuracy"]
@@ -45,6 +64,12 @@ def _score_rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Row
     rows += [_row(name, _short(before.get(name)), _short(after[name])) for name in own]
     rows.append(_row("loss", _short(before["loss"]), _short(after["loss"])))
     return rows
+
+
+def _output_rows(before: Mapping[str, float], after: Mapping[str, float]) -> list[Row]:
+    """By place: a quantized model may call its outputs otherwise."""
+    pairs = zip(before.items(), after.values(), strict=True)
+    return [_row(f"accuracy of {name}", _percent(one), _percent(other)) for (name, one), other in pairs]
 
 
 def _row(what: str, before: Cell, after: Cell) -> Row:

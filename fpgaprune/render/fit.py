@@ -48,9 +48,10 @@ def fit_sheet(result: FitResult) -> Sheet:
         if value is not None
     ]
     if result.limits.is_default:
+        named = "--min-score" if result.limits.max_loss is None else "a --score such as r2 and --min-score"
         notes.append(
             f"{str(result.limits.least).capitalize()} keeps nine tenths of what the model that was given is above a "
-            "constant answer: a default, another one by --min-score."
+            f"constant answer: a default, another one by {named}."
         )
     title = f"Within {', '.join(limits)}"
     return Sheet(title=title, columns=_COLUMNS, rows=rows, summary=(result.answer,), footnotes=tuple(notes))
@@ -58,9 +59,13 @@ def fit_sheet(result: FitResult) -> Sheet:
 
 def _outcome(attempt: Attempt, result: FitResult) -> str:
     if attempt.error is not None:
-        return f"failed: {attempt.error}"
+        first = next(each for each in result.attempts if each.error == attempt.error)
+        return f"failed: {attempt.error}" if first is attempt else f"failed as {first.name} did"
     if attempt.skipped is not None:
         return attempt.skipped
     if attempt is result.best:
         return "best within the limits"
-    return "within the limits" if attempt.file is not None else "over the limits"
+    if attempt.file is None:
+        return "over the limits"
+    good = result.limits.is_good(attempt.score, attempt.loss)
+    return "within the limits" if good else "within the limits, not good enough"

@@ -29,6 +29,17 @@ class FitLimits:
             used.append(float("inf") if lut is None else lut / max(self.max_lut, 1))
         return max(used)
 
+    def over(self, dsp: int, lut: int | None) -> tuple[str, ...]:
+        """Which limits of cost are exceeded and by how much, in words."""
+        told = []
+        if self.max_dsp is not None and dsp > self.max_dsp:
+            told.append(f"{dsp - self.max_dsp} DSPs more than allowed")
+        if self.max_lut is not None and lut is None:
+            told.append("LUTs that are not known")
+        elif self.max_lut is not None and lut is not None and lut > self.max_lut:
+            told.append(f"{lut - self.max_lut} LUTs more than allowed")
+        return tuple(told)
+
     def is_good(self, score: float | None, loss: float | None) -> bool:
         """Whether a model of this score and loss is good enough."""
         if self.max_loss is not None and (loss is None or loss > self.max_loss):

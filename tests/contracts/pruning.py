@@ -113,6 +113,8 @@ class CompressionContract(ABC):
         assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
         first, second = result.record["found"]["layers"]
         assert (second["name"], second["pruned"], second["zeros"]) == ("second", False, 0)
+        kept = zip(model.get_layer("second").get_weights(), result.model.get_layer("second").get_weights(), strict=True)
+        assert all(np.array_equal(one, other) for one, other in kept)
         assert first["pruned"]
 
     def test_biases_stay(self) -> None:

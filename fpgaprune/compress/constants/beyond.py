@@ -9,6 +9,7 @@ from fpgaprune.estimate import MappingRules
 from fpgaprune.results import Estimate
 
 _SLOPES = ("slope", "alpha")
+_OF_QUANTIZER = "_alpha"  # what `generate` calls the scales of a quantized layer
 
 
 def unreachable(design: Design, least: Estimate, asked: int, rules: MappingRules) -> ConfigError:
@@ -32,11 +33,15 @@ def _what_helps(layer: LayerSpec | None, rules: MappingRules) -> str:
         return ""
     if layer.kind is LayerKind.SOFTMAX:
         return ", one for each class: a model that ends in logits has the same argmax and needs none"
+    if layer.kind is LayerKind.BATCH_NORM and layer.name.endswith(_OF_QUANTIZER):
+        return ", for scales that a quantizer chooses (alpha): with alpha=1 or alpha='auto_po2' it needs none"
     if layer.kind is LayerKind.BATCH_NORM:
         return (
             f", for scales of more than {rules.free_digits} signed digits: right behind a plain layer without "
             "activation it is folded into that"
         )
+    if layer.kind in (LayerKind.LSTM, LayerKind.GRU):
+        return ", in which every unit multiplies values by values three times: fewer units need fewer"
     slope = next((layer.parameters[name] for name in _SLOPES if name in layer.parameters), None)
     return "" if slope is None else _of_slope(slope, rules)
 

@@ -96,6 +96,7 @@ class BudgetSearch:
         wanted: Mapping[str, Array] | None = None,
     ) -> None:
         self._design, self._config, self._rules, self._narrow = design, config, rules, narrow
+        self._known: tuple[Design, Estimate] | None = None
         before = self.estimate(design)
         if config.max_lut is not None and before.fabric.lut is None:
             message = f"the LUTs of this design are {before.fabric.doubt}: give max_dsp alone"
@@ -120,8 +121,10 @@ class BudgetSearch:
             self._least()
 
     def estimate(self, design: Design) -> Estimate:
-        """What a design costs by the rules of this search."""
-        return estimate_design(design, self._rules)
+        """What a design costs by the rules of this search; the last one asked for is known."""
+        if self._known is None or self._known[0] is not design:
+            self._known = design, estimate_design(design, self._rules)
+        return self._known[1]
 
     def fits(self, found: Estimate) -> bool:
         """Whether that is within the budget."""

@@ -93,9 +93,16 @@ class LayerProblem:
 
     def worth_keeping(self, row: int) -> tuple[Codes, NDArray[np.int64]]:
         """The distinct codes of one input that take DSPs, and how many each."""
-        distinct = np.unique(self.whole[row])
-        price = self.prices.dsp_of(distinct)
-        return distinct[price > 0], price[price > 0]
+        return self._worth[row]
+
+    @cached_property
+    def _worth(self) -> list[tuple[Codes, NDArray[np.int64]]]:
+        prices = self.prices.dsp_of(self.whole)
+        found = []
+        for codes, price in zip(self.whole, prices, strict=True):
+            distinct, places = np.unique(codes[price > 0], return_index=True)
+            found.append((distinct, price[price > 0][places]))
+        return found
 
     def kept_costs(self, row: int, kept: Codes, lut_weight: float) -> Array:
         """Loss plus weighted LUTs of every constant of one input if it were each of the `kept` codes: (outputs, kept).

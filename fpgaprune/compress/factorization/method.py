@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fpgaprune.compress.kernels import Kernel, refuse_not_finite
 from fpgaprune.errors import ConfigError, unknown_choice
+from fpgaprune.frameworks import quiet
 from fpgaprune.registry import Registry
 
 Samples = Sequence[NDArray[Any]]
@@ -89,7 +90,8 @@ def factorize(model: Any, config: FactorizeConfig, samples: Samples, count: Coun
         if not any(excluded(layer, (pattern,)) for layer in model.layers):
             names = [layer.name for layer in model.layers if layer.weights]
             raise ConfigError(unknown_choice("layer to exclude", pattern, names))
-    return method(model, config, samples, count)
+    with quiet("factorize"):  # Keras warns of how QKeras writes its quantizers
+        return method(model, config, samples, count)
 
 
 def excluded(layer: Any, patterns: Sequence[str]) -> bool:

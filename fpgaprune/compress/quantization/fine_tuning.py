@@ -5,9 +5,9 @@ from math import isfinite
 from typing import Any
 
 from fpgaprune.compress.data import TrainingData
-from fpgaprune.compress.kernels import Kernel, find_kernels
+from fpgaprune.compress.kernels import Kernel, excluded_variables, find_kernels
 from fpgaprune.compress.masks import quantized_sparsity
-from fpgaprune.compress.method import Progress
+from fpgaprune.compress.method import Progress, diverged
 from fpgaprune.compress.training import Trainer
 from fpgaprune.errors import ConfigError
 
@@ -24,18 +24,22 @@ def fine_tune(  # noqa: PLR0913 - a training run has that many settings
     on_progress: Callable[[Progress], None] | None = None,
     project: Callable[[Kernel, Any], Any] | None = None,
     ties: Sequence[tuple[Any, Callable[[Any], Any]]] = (),
+    on_stopped: Callable[[str], None] | None = None,
+    exclude: Sequence[str] = (),
 ) -> Any:
     """Train a built (Q)Keras model in place, keep its best epoch, the start included; stored zeros stay zero.
 
-    With `project` the kernels hold what it makes of them, with `ties` other variables (see `Trainer`). An epoch whose
-    loss is not a number ends the training with the best weights so far. Raises ConfigError for settings that make no
-    sense, or a loss that is not a number to begin with.
+    With `project` the kernels hold what it makes of them, with `ties` other variables (see `Trainer`); layers that
+    `exclude` names stay as they are. An epoch whose
+    loss is not a number ends the training with the best weights so far, and `on_stopped` is called with a sentence.
+    Raises ConfigError for settings that make no sense, or a loss that is not a number to begin with.
     """
     if epochs < 1 or not (isfinite(learning_rate) and learning_rate > 0):
         message = f"fine-tuning needs at least one epoch and a positive learning_rate, not {epochs}, {learning_rate}"
         raise ConfigError(message)
     kernels = find_kernels(model)
-    trainer = Trainer(model, kernels, data, loss=loss, batch_size=batch_size, seed=seed, project=project, ties=ties)
+    how: dict[str, Any] = {"loss": loss, "batch_size": batch_size, "seed": seed, "project": project, "ties": ties}
+    trainer = Trainer(model, kernels, data, **how, frozen=excluded_variables(model, exclude))
     trainer.hold([kernel.values() != 0 for kernel in kernels])
     trainer.restart(learning_rate, l1=0.0)
     best, weights = trainer.score(), trainer.snapshot()
@@ -46,6 +50,8 @@ def fine_tune(  # noqa: PLR0913 - a training run has that many settings
         mean = trainer.epoch()
         score = trainer.score()
         if not (isfinite(mean) and score.finite):
+            if on_stopped is not None:
+                on_stopped(diverged(epoch, epochs, "fine-tune", "the best weights before it", learning_rate))
             break
         if score.better_than(best):
             best, weights = score, trainer.snapshot()

@@ -51,7 +51,8 @@ def weight_form(values: Array, types: Types, channels: int, where: str) -> Weigh
     exponents = np.maximum(exponents, low)
     if exponents.size == 1 or (exponents == exponents.flat[0]).all():
         return _uniform(values, types, int(exponents.flat[0]))
-    scale = np.exp2(exponents).astype(np.float32)
+    # As numbers in lists: QKeras writes an array in a way that it cannot read itself.
+    scale = np.exp2(exponents).tolist()
     qkeras = load_frameworks().qkeras
     build: Mapping[str, Callable[[], Any]] = {  # ternary and binary themselves fail on more than one scale
         "fixed": lambda: qkeras.quantized_bits(types.weight_bits, 0, alpha=scale),
@@ -60,7 +61,7 @@ def weight_form(values: Array, types: Types, channels: int, where: str) -> Weigh
     }
     name = f"{types.weight_bits}-bit" if types.weights == "fixed" else types.weights
     text = f"{name}, {exponents.size} scales from 2**{exponents.min():.0f} to 2**{exponents.max():.0f}"
-    return WeightForm(build[types.weights](), values / scale, text)
+    return WeightForm(build[types.weights](), values / np.exp2(exponents), text)
 
 
 def weight_quantizer(values: Array, bits: int) -> str:

@@ -1,7 +1,8 @@
 """The same network in QKeras layers: our own conversion, since QKeras' fails on the TensorFlow versions we support."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -65,18 +66,34 @@ class Quantizer:
 
     def __init__(self, model: Any, samples: Sequence[Array]) -> None:
         self._layers = tuple(model.layers)
-        # A Sequential does not list its input layer; the same layers as a Functional model do.
+        # A Sequential does not list its input layer.
         self._model = load_frameworks().keras.Model(model.inputs, model.outputs, name=model.name)
         self._seen = observe(self._model, samples)
+        self._kept: _Rebuild | None = None
 
     def __call__(self, config: PostTraining) -> QuantizeResult:
         """The model in the types asked for; raises what `quantize` raises."""
+        rebuilt = self._rebuilt(config)
+        return QuantizeResult(rebuilt.model, rebuilt.record())
+
+    def passing(self, config: PostTraining) -> Any:
+        """What computes as the model of `config`, to be looked at until the next one is asked for, and nothing else.
+
+        It is the same object with other quantizers each time, which takes a fraction of building one.
+        """
+        if self._kept is None or self._kept.exclude != config.exclude:
+            self._kept = self._rebuilt(config)
+        with quiet("quantization"):
+            self._kept.retype(config)
+        return self._kept.model
+
+    def _rebuilt(self, config: PostTraining) -> "_Rebuild":
         config.check_patterns(self._layers)
         with quiet("quantization"):
             rebuilt = _Rebuild(self._model, config, self._seen)
         if not rebuilt.layers:
             raise ModelError(self._nothing())
-        return QuantizeResult(rebuilt.model, rebuilt.record())
+        return rebuilt
 
     def _nothing(self) -> str:
         """Why there is nothing to quantize."""
@@ -115,12 +132,27 @@ class _Rebuild:
         self._left: list[str] = []
         self._folded: list[str] = []
         self._pending: list[tuple[Any, list[Array]]] = []
+        self._retyped: list[tuple[Any, Types, Callable[[Types], None]]] = []  # old layer, its types, how to change them
         for layer in model.layers:
             self._add(layer)
         inputs = [self._new_input[id(tensor)] for tensor in model.inputs]
         self.model = self._keras.Model(inputs, [self._new[id(tensor)] for tensor in model.outputs], name=model.name)
         for layer, values in self._pending:
             layer.set_weights(values)
+
+    @property
+    def exclude(self) -> tuple[str, ...]:
+        """What stays as it is."""
+        return self._config.exclude
+
+    def retype(self, config: PostTraining) -> None:
+        """Other types for the model that is there."""
+        self._config = config
+        for place, (layer, now, change) in enumerate(self._retyped):
+            types = config.of(layer)
+            if types != now:
+                change(types)
+                self._retyped[place] = (layer, types, change)
 
     def record(self) -> dict[str, Any]:
         """What was chosen."""
@@ -165,8 +197,12 @@ class _Rebuild:
         function = inner.activation.__name__
         if kind not in _RECURRENT:
             options["activation"] = None
-        built, stored, told = self._quantizers(options, name, parts, values, types)
+        make: Callable[[Types], tuple[Any, list[Array], dict[str, str]]] = partial(
+            self._quantizers, options, name, parts, values
+        )
+        built, stored, told = make(types)
         self._pending.append((built, stored))
+        self._retyped.append((layer, types, lambda asked: _exchange(built, *make(asked)[:2])))
         narrow = self._narrow(layer.input)
         reads = self._typed[id(layer.input)]
         self.layers.append({"name": layer.name, "class": name, "of": layer.name, "reads": reads, **told})
@@ -225,9 +261,17 @@ class _Rebuild:
 
     def _activation(self, name: str, layer: Any) -> Any:
         """A quantizer for the values that a layer of the old model gives."""
-        text = value_quantizer(self._seen[id(layer.output)], self._config.of(layer).activation_bits)
+        types = self._config.of(layer)
+        text = value_quantizer(self._seen[id(layer.output)], types.activation_bits)
         self.layers.append({"name": name, "class": "QActivation", "of": layer.name, "activation": text})
-        return self._qkeras.QActivation(text, name=name)
+        built = self._qkeras.QActivation(text, name=name)
+
+        def change(asked: Types) -> None:
+            built.activation = value_quantizer(self._seen[id(layer.output)], asked.activation_bits)
+            built.quantizer = self._qkeras.get_quantizer(built.activation)
+
+        self._retyped.append((layer, types, change))
+        return built
 
     def _of(self, tensor: Any) -> Any:
         return self._new[id(tensor)]
@@ -237,6 +281,15 @@ class _Rebuild:
         self._new[id(layer.output)] = tensor
         if typed_by is not None:
             self._typed[id(layer.output)] = typed_by
+
+
+def _exchange(layer: Any, donor: Any, stored: list[Array]) -> None:
+    """Give a built layer the quantizers of one that is not built, and what it stores for them."""
+    target, source = getattr(layer, "cell", layer), getattr(donor, "cell", donor)
+    for name, value in vars(source).items():
+        if name.endswith(("_quantizer", "_quantizer_internal")):
+            setattr(target, name, value)
+    layer.set_weights(stored)
 
 
 def _inner(layer: Any) -> Any:

@@ -34,6 +34,7 @@ _FUNCTION_KEYS = ("activation", "recurrent_activation")
 _QUANTIZER_CALL = re.compile(r"^(?P<name>\w+)\((?P<arguments>[\w\s=.,'\"+-]*)\)$")
 _LAYER_KEYS = frozenset(("name", "trainable", "dtype", "activity_regularizer"))
 _WRAPPED = ("layer", "backward_layer")
+_RECURRENT = ("SimpleRNN", "LSTM", "GRU")
 
 
 @dataclass
@@ -139,7 +140,8 @@ def _folded_options(kind: str) -> frozenset[str]:
 @cache
 def _accepted(kind: str) -> frozenset[str]:
     """Names of the options that the class takes."""
-    return frozenset(_init_parameters(layer_class(kind))) | _LAYER_KEYS
+    more = {"zero_output_for_mask"} if kind.removeprefix("Q") in _RECURRENT else set()  # Keras takes it out of kwargs
+    return frozenset(_init_parameters(layer_class(kind))) | _LAYER_KEYS | more
 
 
 def _init_parameters(cls: type) -> Iterable[str]:
@@ -250,9 +252,11 @@ def _vet_scale(vetting: Vetting, name: str, quantizer: str, value: Any) -> Any:
     stored = value.get("config", {}).get("value") if _is_array(value) else value
     if isinstance(stored, list):
         try:
-            return np.asarray(stored, dtype=np.float32)
+            scale = np.asarray(stored, dtype=np.float32)
         except (ValueError, TypeError) as error:
             raise vetting.refuse(name, f"has a {quantizer} whose alpha is no array of numbers") from error
+        # QKeras cannot read the arrays that it writes; numbers in lists it can, where the class takes them.
+        return scale.tolist() if quantizer == "quantized_bits" else scale
     raise vetting.refuse(name, f"has a {quantizer} whose alpha is {value!r}, which is neither a number nor a name")
 
 
