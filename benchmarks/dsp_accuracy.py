@@ -29,6 +29,7 @@ from benchmarks.dsp_accuracy_results import Accuracy, LayerResult, ProjectResult
 from fpgaprune.compare import match_modules
 from fpgaprune.compare.matching import Match
 from fpgaprune.compare.trust import foreign, own_functions
+from fpgaprune.compare.wrapping import at_clock_of
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import find_device
 from fpgaprune.errors import FpgapruneError
@@ -85,6 +86,7 @@ def _read(path: Path, meta: Mapping[str, Any]) -> tuple[Design, Estimate, Synthe
     design = read_project(path)
     report_path = find_report(path)
     report = read_report(report_path if report_path is not None else path / "report")
+    design, _ = at_clock_of(design, report)
     rules = rules_for(str(meta["tool"]), str(meta["tool_version"]))
     return design, estimate_design(design, rules, find_device(str(meta["part"]))), report
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from benchmarks.dsp_accuracy import doubt_of
 from benchmarks.resource_fit import PRIORS, Sample, left_out
 from fpgaprune.compare.matching import match_modules
-from fpgaprune.compare.wrapping import network_report
+from fpgaprune.compare.wrapping import at_clock_of, network_report
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.device import find_device
 from fpgaprune.errors import DesignError, FpgapruneError, ReportError
@@ -74,6 +74,7 @@ def _read(path: Path, meta: Mapping[str, Any]) -> Project:
     doubt = doubt_of("ok", design, report, match_modules(design, report))
     if doubt is not None:
         raise ReportError(doubt)
+    design, _ = at_clock_of(design, report)
     context = build_estimate_context(design, rules_for(str(meta["tool"]), str(meta["tool_version"])), device)
     fabric = describe_design(design, context, device)
     if fabric.unknown:

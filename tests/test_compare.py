@@ -14,6 +14,7 @@ from estimate_designs import VITIS, dense, design, source
 
 from fpgaprune.cli import main
 from fpgaprune.compare import compare
+from fpgaprune.compare.trust import own_functions
 from fpgaprune.design import Design, save_design
 from fpgaprune.errors import ProjectError, ReportError
 from fpgaprune.estimate import estimate_design
@@ -100,6 +101,8 @@ def _foreign_module(name: str, **changes: Any) -> SynthesisReport:
         (_foreign_module("dense_array_array_ap_fixed_3u_config2_s"), "works on streams"),
         (_foreign_module("relu_ap_fixed_16_16_5_3_0_config2_s"), "bears the number of fc, which is dense"),
         (_foreign_module(MODULE.replace("16_16", "12_4")), "ap_fixed<12,4>"),
+        (_foreign_module("pointwise_conv_1d_latency_cl_0_0_0_0_0"), "no function of any kind of layer"),
+        (_foreign_module("gru_stack_0_0_s"), "no function of any kind of layer"),
         (
             _foreign_module(MODULE, multipliers=tuple(MultiplyOperator(f"m{i}", 16, 12, 1) for i in range(5))),
             "5 of the 5 constants",
@@ -113,6 +116,20 @@ def test_a_stale_report_is_called_stale_and_no_error_of_the_model(report: Synthe
     assert any(words in reason for reason in comparison.reasons)
     assert not any("do not hold" in said for said in comparison.explanations)
     assert "the report is stale" in comparison_sheet(comparison).summary[0]
+
+
+def test_a_kernel_that_takes_a_cycle_for_every_weight_is_not_by_the_rules() -> None:
+    """262 200 weights took 1 062 314 cycles in a public project whose pragmas had been removed."""
+    network = design(source(20), dense("fc", "in", np.full((20, 1), 91), config="config2"))
+    report = _report()
+    top, module = report.modules
+    looped = replace(module, ii=120, multipliers=module.multipliers[:1], used=replace(module.used, dsp=1))
+    report = replace(report, modules=(top, looped), used=replace(report.used, dsp=1))
+    comparison = _compare(report, network=network)
+    assert comparison.verdict is Verdict.UNKNOWN
+    once = replace(report, modules=(top, replace(looped, ii=1)))
+    assert "starts once in 120 cycles, where fc has the reuse factor 1" in (own_functions(network, report) or "")
+    assert own_functions(network, once) is None
 
 
 def test_another_number_of_multiplications_is_of_other_weights() -> None:
@@ -272,8 +289,8 @@ def test_reports_can_be_named_one_per_stage(tmp_path: Path) -> None:
         compare_project(tmp_path / "net.npz")
 
 
-@pytest.mark.parametrize(("own", "reported", "expected"), [(None, 5.0, 1), (None, 10.0, 0), (5.0, 10.0, 1)])
-def test_a_project_without_a_clock_takes_that_of_its_report(
+@pytest.mark.parametrize(("own", "reported", "expected"), [(None, 5.0, 1), (None, 10.0, 0), (5.0, 10.0, 0)])
+def test_a_comparison_is_at_the_clock_of_the_report(
     tmp_path: Path, own: float | None, reported: float, expected: int
 ) -> None:
     """Vivado HLS multiplies by 11 in LUTs where that fits the clock period, and in a pipelined DSP where not."""
@@ -282,8 +299,22 @@ def test_a_project_without_a_clock_takes_that_of_its_report(
     save_design(network, tmp_path / "net.npz")
     report = _report(tool="vivado_hls", tool_version="2019.2", part=part, clock_ns=reported)
     save_report(report, tmp_path / "c.json")
-    row = compare_project(tmp_path / "net.npz", tmp_path / "c.json").rows[-1]
-    assert row.estimated == Bound.exactly(expected)
+    found = compare_project(tmp_path / "net.npz", tmp_path / "c.json")
+    assert found.rows[-1].estimated == Bound.exactly(expected)
+    assert any("a clock of 10 ns, the project asks for 5 ns" in said for said in found.reasons) == (own is not None)
+
+
+def test_what_a_report_keeps_back_of_the_clock_counts(tmp_path: Path) -> None:
+    """Vivado HLS pipelines 11 x 16 bits (4.1 ns) at 5 ns where it keeps 27 % back, and not where it keeps 12.5 %."""
+    part = "xc7z020clg400-2"
+    network = design(source(1), dense("fc", "in", [[11]], config="config2"), part=part, clock_ns=5.0)
+    save_design(network, tmp_path / "net.npz")
+    found = []
+    for kept in (0.625, 1.35):
+        report = _report(tool="vivado_hls", tool_version="2019.2", part=part, clock_ns=5.0, clock_uncertainty_ns=kept)
+        save_report(report, tmp_path / "c.json")
+        found.append(compare_project(tmp_path / "net.npz", tmp_path / "c.json").rows[-1].estimated)
+    assert found == [Bound.exactly(0), Bound.exactly(1)]
 
 
 def test_open_synthesis_alone_decides_by_its_own_rules(tmp_path: Path) -> None:

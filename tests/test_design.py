@@ -73,7 +73,10 @@ def designs(draw: st.DrawFn) -> Design:
                 config=draw(st.none() | st.just(f"config{index}")),
             )
         )
-    target = Target("Vitis", draw(st.none() | st.just("xcvu13p")), draw(st.none() | st.floats(1, 10)), ("config_x",))
+    kept = draw(st.none() | st.floats(0, 0.5))
+    target = Target(
+        "Vitis", draw(st.none() | st.just("xcvu13p")), draw(st.none() | st.floats(1, 10)), ("config_x",), kept
+    )
     return Design("net", tuple(layers), "io_parallel", (layers[-1].name,), target, "here")
 
 

@@ -1,6 +1,7 @@
 """Kinds of layers other than dense, each computed by hand."""
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from estimate_designs import VITIS, VIVADO, WIDE, dense, design, dsp, last, source
 
 from fpgaprune.design import Geometry, LayerKind, LayerSpec, Parameter, Strategy, Table
+from fpgaprune.device import find_device
 from fpgaprune.estimate import estimate_design, rules_for
 from fpgaprune.fixed_point import FixedPoint
 from fpgaprune.results import Bound, LayerEstimate
@@ -58,7 +60,7 @@ def test_positions_in_parallel_have_a_product_each() -> None:
     [
         (False, 4.0, 6 + 1 + 3),  # a position a cycle
         (True, 4.0, 6 * 3 + 3),  # the function takes one clock edge for the product and two for the window
-        (True, 50.0, 6 + 3),  # all in one cycle
+        (True, 50.0, 6 * 2 + 3),  # the product needs none
     ],
 )
 def test_a_window_in_a_function_takes_a_position_when_it_has_returned(
@@ -298,3 +300,43 @@ def test_a_quantizer_with_a_type_per_value_narrows_each_product_and_ends_dead_on
     assert (dsp(layer), layer.multipliers) == (1, Bound.exactly(2))
     layer = estimate_design(design(source(4, data), first, fc, replace(second, attributes={}), out), VITIS).layers[2]
     assert dsp(layer) == 3  # 45 and 90 by 11 bits, 77 by 16
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "attributes", "blocks"),
+    [
+        ("xcu250-figd2104-2L-e", 5, {}, 8),  # three pairs of ports and the inverse, two blocks each (five projects)
+        ("xcu250-figd2104-2L-e", 6, {"inp_norm_precision": "ap_fixed<18,8>"}, 5),  # 11 bits: one block a pair
+        ("xc7z020clg400-1", 3, {}, 3),
+    ],
+)
+def test_tables_of_a_parallel_softmax_share_ports(
+    part: str, values: int, attributes: dict[str, str], blocks: int
+) -> None:
+    layer = LayerSpec(
+        "s", LayerKind.SOFTMAX, ("in",), (values,), (values,), WIDE, WIDE, operation="stable", attributes=attributes,
+        tables={"exp_table": Table(1024, FixedPoint(18, 8))},
+    )  # fmt: skip
+    found = estimate_design(design(source(values, WIDE), layer, part=part), VITIS, find_device(part)).layers[-1].fabric
+    assert found.bram_18k is not None
+    assert found.bram_18k.value == pytest.approx(blocks, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("tool", "version", "shape", "turns", "expected"),
+    [
+        ("vitis_hls", "2024.2", (100, 5), 50, 5),  # ten lanes, two for each of five sums
+        ("vivado_hls", "2020.1", (64, 32), 32, 32),
+        ("vivado_hls", "2020.1", (32, 5), 16, 5),
+        ("vivado_hls", "2019.2", (64, 32), 32, 0),
+        ("vitis_hls", "2024.2", (726, 1), 66, {"low": 6, "high": 7}),  # eleven lanes for one sum: seven were reported
+    ],
+)
+def test_small_lanes_join_their_adders(
+    tool: str, version: str, shape: tuple[int, int], turns: int, expected: object
+) -> None:
+    six = FixedPoint(6, 0, signed=False)
+    codes = np.arange(prod(shape)).reshape(shape) % 31 + 1
+    layer = dense("fc", "in", codes, data=six, weight=FixedPoint(6, 1), strategy=Strategy.RESOURCE, reuse_factor=turns)
+    found = estimate_design(design(source(shape[0], six), layer), rules_for(tool, version)).layers[-1]
+    assert dsp(found) == expected

@@ -43,6 +43,7 @@ SPECIAL = [
     Case("signal", layers={"c1": {"ParallelizationFactor": 4}, "pw": {"ParallelizationFactor": 16}}),
     Case("image", layers={"c1": {"ParallelizationFactor": 4}}, model={"BramFactor": 50}),
     Case("image", "Vivado", "io_stream", model={"BramFactor": 50}),
+    Case("image", "Vivado", "io_stream", model={"ConvImplementation": "Encoded"}),
     Case(
         "image", options={"namespace": "mine", "write_weights_txt": False, "project_name": "net", "clock_period": 3.3}
     ),

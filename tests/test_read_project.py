@@ -117,6 +117,52 @@ def test_the_large_convolutions_of_old_versions_take_one_position_after_another(
     assert (design["d"].kind, design["d"].parallelization_factor) == (LayerKind.CONV1D, at_once)
 
 
+@pytest.mark.parametrize(
+    ("kernel", "headers", "own"),
+    [
+        (False, None, None),
+        (True, None, True),
+        (False, "void compute_output_buffer_1d(T &a) {\n    #pragma HLS INLINE OFF\n    static int x;\n}", True),
+        (True, "void compute_output_buffer_1d(T &a) {\n    #pragma HLS INLINE\n    static int x;\n}", None),
+        (True, "void compute_output_buffer_2d(T &a) {\n    #pragma HLS INLINE OFF\n    static int x;\n}", None),
+    ],
+)
+def test_headers_say_whether_the_window_of_a_stream_is_a_function(
+    tmp_path: Path, kernel: bool, headers: str | None, own: bool | None
+) -> None:
+    """Without them, configurations that choose their kernel do: those of hls4ml 1.0 and later."""
+    sizes = {"in_width": 5, "out_width": 3, "n_chan": 1, "n_filt": 2, "filt_width": 3, "stride_width": 1}
+    config = "".join(f"    static const unsigned {name} = {size};\n" for name, size in sizes.items())
+    parameters = PARAMETERS.replace("    static const unsigned n_in = N_IN;\n", config).replace("STRATEGY", "latency")
+    parameters = parameters.replace("n_in * n_out", "6").replace("dense_config", "conv1d_config")
+    if kernel:
+        chosen = "    template<class a, class b, class c> using kernel = nnet::DenseLatency<a, b, c>;\n};"
+        parameters = parameters.replace("};", chosen)
+    top = TOP.replace("nnet::dense", "nnet::conv_1d_cl").replace("input_t x[N_IN]", "hls::stream<input_t> &x")
+    top = top.replace("result_t layer2_out[2]", "hls::stream<result_t> &layer2_out")
+    defines = DEFINES.replace("ap_fixed<16,6> input_t", "nnet::array<ap_fixed<16,6>, 1*1> input_t")
+    defines = defines.replace("ap_ufixed<12,4,AP_RND,AP_SAT,0> result_t", "nnet::array<ap_fixed<9,2>, 2*1> result_t")
+    written = files(top=top, parameters=parameters, defines=defines)
+    if headers is not None:
+        written["firmware/nnet_utils/nnet_conv_stream.h"] = headers
+    layer = read_project(write(tmp_path, written))["d"]
+    assert layer.attributes.get("window_function") is own
+
+
+@pytest.mark.parametrize(
+    ("script", "share"),
+    [
+        ("", None),
+        ("set clock_uncertainty 27%\n", 0.27),
+        ("set clock_uncertainty 0.7\n", 0.2),
+        ("set clock_uncertainty x", None),
+    ],
+)
+def test_scripts_say_what_is_kept_back_of_the_clock(tmp_path: Path, script: str, share: float | None) -> None:
+    target = read(tmp_path, tcl=TCL + script).target
+    assert target.clock_uncertainty == (None if share is None else pytest.approx(share))
+
+
 def test_an_unknown_function_is_carried_under_its_name(tmp_path: Path) -> None:
     top = TOP.replace("nnet::dense<input_t, result_t, config2>", "nnet::fancy_new<input_t, result_t>")
     layer = read(tmp_path, top=top)["d"]
@@ -130,6 +176,26 @@ def test_the_top_function_may_have_any_name_and_a_wrapper(tmp_path: Path) -> Non
     wrapper = "void net_axi(axi_t in[3], axi_t out[2]) { for (;;) { ctype = input_t::value_type(in[0]); } net(a, b); }"
     written["firmware/net_axi.cpp"] = wrapper
     assert read_project(write(tmp_path, written)).name == "net"
+
+
+@pytest.mark.parametrize(("function", "own"), [("zeropad2d_cl", False), ("zeropad2d_cl_me", True)])
+def test_paddings_of_ones_own_are_marked(tmp_path: Path, function: str, own: bool) -> None:
+    sizes = {"in_height": 1, "in_width": 3, "n_chan": 1, "out_height": 1, "out_width": 5, "pad_left": 1, "pad_right": 1}
+    config = "".join(f"    static const unsigned {name} = {size};\n" for name, size in sizes.items())
+    parameters = f"struct config2 : nnet::padding2d_config {{\n{config}}};\n"
+    top = (
+        TOP.replace("nnet::dense", f"nnet::{function}")
+        .replace(", w2, b2", "")
+        .replace("layer2_out[2]", "layer2_out[5]")
+    )
+    layer = read(tmp_path, top=top, parameters=parameters)["d"]
+    assert layer.kind is LayerKind.PADDING
+    assert layer.attributes.get("own_function") == (function if own else None)
+
+
+def test_the_first_name_of_the_accelerator_backend_is_read(tmp_path: Path) -> None:
+    written = {**files(tcl="", build="set_top net\n"), "hls4ml_config.yml": "Backend: Pynq"}
+    assert read_project(write(tmp_path, written)).target.backend == "VivadoAccelerator"
 
 
 def test_the_settings_are_data(tmp_path: Path) -> None:

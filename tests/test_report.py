@@ -78,6 +78,25 @@ def test_a_vivado_text_report_with_unknown_latency_and_expression_products():
     assert (first.input_bits, first.output_bits) == (48, 32)
 
 
+@pytest.mark.parametrize(("apart", "beside"), [(6, True), (60, True), (6, False)])
+def test_a_top_module_may_have_a_few_luts_more_than_a_design_that_the_text_confirms(vitis, apart, beside):
+    """12388 and 12394 in a public project's csynth.xml of Vitis HLS 2023.1, 12388 in the text report beside it."""
+    xml = vitis / "csynth.xml"
+    report = read_report(xml)
+    used = report.used
+    counts = {"BRAM_18K": used.bram_18k, "DSP": used.dsp, "FF": used.ff, "LUT": used.lut + apart, "URAM": used.uram}
+    area = "".join(f"<{name}>{count}</{name}>" for name, count in counts.items())
+    top = f"<Module><Name>{report.top}</Name><AreaEstimates><Resources>{area}</Resources></AreaEstimates></Module>"
+    xml.write_text(xml.read_text().replace("</ModuleInformation>", f"{top}</ModuleInformation>"))
+    if not beside:
+        (vitis / f"{report.top}_csynth.rpt").unlink()
+    if apart == 6 and beside:
+        assert read_report(xml).used == read_report(xml).module(report.top).used == report.used
+    else:
+        with pytest.raises(ReportError, match="as a module"):
+            read_report(xml)
+
+
 def test_dsp48e_in_xml_means_vivado_hls(vitis):
     xml = vitis / "csynth.xml"
     for path in vitis.glob("*.rpt"):

@@ -1,9 +1,12 @@
 """Where a report's top function only wraps the network: hls4ml's accelerator backends, hand-written bus interfaces."""
 
 from dataclasses import replace
+from typing import Final
 
 from fpgaprune.design import Design
 from fpgaprune.results import SynthesisReport
+
+_ROUNDED: Final = 0.01  # of a period: reports round to 10 ps
 
 
 def network_report(design: Design, report: SynthesisReport) -> SynthesisReport:
@@ -22,6 +25,27 @@ def network_report(design: Design, report: SynthesisReport) -> SynthesisReport:
         latency_cycles=module.latency_cycles,
         latency_min_cycles=module.latency_min_cycles,
         ii=module.ii,
+    )
+
+
+def at_clock_of(design: Design, report: SynthesisReport) -> tuple[Design, tuple[str, ...]]:
+    """The design at the clock its report was made for, and where the project states another one, that it does.
+
+    Linkers of accelerators and scripts of one's own synthesize at other clocks than the project's script asks for;
+    registers, latency and what a multiplication costs follow the clock.
+    """
+    asked, run, kept = design.target, report.clock_ns, report.clock_uncertainty_ns
+    if not run:
+        return design, ()
+    share = asked.clock_uncertainty
+    if kept is not None and kept < run and (share is None or abs(kept / run - share) > _ROUNDED):
+        share = round(kept / run, 3)
+    found = design.with_target(replace(asked, clock_ns=run, clock_uncertainty=share))
+    if asked.clock_ns is None or abs(asked.clock_ns - run) <= _ROUNDED * run:
+        return design.with_target(replace(found.target, clock_ns=asked.clock_ns or run)), ()
+    return found, (
+        f"the report was made for a clock of {run:g} ns, the project asks for {asked.clock_ns:g} ns; the estimate "
+        "follows the report",
     )
 
 

@@ -65,16 +65,22 @@ def layer_facts(layer: LayerSpec) -> str:
     return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
 
-def target_facts(io_type: str, outputs: tuple[str, ...], target: Target) -> str:
-    """What the design is aimed at, as canonical text, for digests."""
-    record = {
-        "io_type": io_type,
-        "outputs": list(outputs),
+def target_record(target: Target) -> dict[str, Any]:
+    """The target as JSON-ready data; what it does not say of the clock's uncertainty is left out."""
+    record: dict[str, Any] = {
         "backend": target.backend,
         "part": target.part,
         "clock_ns": target.clock_ns,
         "directives": list(target.directives),
     }
+    if target.clock_uncertainty is not None:
+        record["clock_uncertainty"] = target.clock_uncertainty
+    return record
+
+
+def target_facts(io_type: str, outputs: tuple[str, ...], target: Target) -> str:
+    """What the design is aimed at, as canonical text, for digests."""
+    record = {"io_type": io_type, "outputs": list(outputs), **target_record(target)}
     return json.dumps(record, sort_keys=True, separators=(",", ":"))
 
 

@@ -186,8 +186,9 @@ class LayerSpec:
     them share); softmax: `slices` of `slice_size` values each, `inner` values apart where that is not 1,
     `exp_scale`, and the types that address its tables, `inp_norm_precision` (distance to the maximum) and
     `inv_inp_precision` (sum); average pooling: `count_pad` where padding is counted; concatenate: `axis`; transpose:
-    `permutation`; depthwise convolution: `depth_multiplier`; convolution in a stream by hls4ml 1.0 or later:
-    `window_function` (true: window and product are a function of their own, which keeps the window between calls);
+    `permutation`; depthwise convolution: `depth_multiplier`; convolution in a stream, where the project tells, one of
+    `window_function` (true: window and product are a function of their own, which keeps the window between calls),
+    `window_inlined` (true: they are part of the loop over positions) and `window_encoded` (FIFOs hold the window);
     `quantize`: `element_widths` and `element_integers`, the bits and integer bits of every element in order, where the
     project says them; any layer with
     weights: `store_weights_in_bram` where it is true.

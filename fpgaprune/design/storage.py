@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fpgaprune.design.canonical import layer_from_record, layer_record
+from fpgaprune.design.canonical import layer_from_record, layer_record, target_record
 from fpgaprune.design.network import Design
 from fpgaprune.design.target import Target
 from fpgaprune.errors import DesignError
@@ -29,12 +29,7 @@ def save_design(design: Design, path: Path) -> Path:
         "outputs": list(design.outputs),
         "source": design.source,
         "digest": design.digest,
-        "target": {
-            "backend": design.target.backend,
-            "part": design.target.part,
-            "clock_ns": design.target.clock_ns,
-            "directives": list(design.target.directives),
-        },
+        "target": target_record(design.target),
         "layers": [layer_record(layer) for layer in design.layers],
     }
     arrays: dict[str, Any] = {
@@ -89,7 +84,13 @@ def _from_record(record: dict[str, Any], arrays: dict[str, Any], path: Path) -> 
             layers=layers,
             io_type=record["io_type"],
             outputs=tuple(record["outputs"]),
-            target=Target(target["backend"], target["part"], target["clock_ns"], tuple(target["directives"])),
+            target=Target(
+                target["backend"],
+                target["part"],
+                target["clock_ns"],
+                tuple(target["directives"]),
+                target.get("clock_uncertainty"),
+            ),
             source=record["source"],
         )
     except (KeyError, TypeError, AttributeError) as error:

@@ -40,6 +40,7 @@ class Context:
     pricing: Pricing
     liveness: Liveness
     codes: dict[str, NDArray[np.int64]]  # constants of a product, (inputs, outputs), of those layers that have one
+    family: str = ""  # of the device, where it is known
 
     @property
     def unrolls(self) -> bool:
@@ -139,11 +140,11 @@ class Context:
         return False
 
 
-def build_context(design: Design, rules: MappingRules, pricing: Pricing) -> Context:
+def build_context(design: Design, rules: MappingRules, pricing: Pricing, family: str = "") -> Context:
     """Read the constants of the products once, and find what is dead."""
     codes = {layer.name: matrix for layer in design if (matrix := _matrix_codes(layer)) is not None}
     constants = {name: matrix for name, matrix in codes.items() if _folds(design[name], rules)}
-    return Context(design, rules, pricing, find_liveness(design, constants), codes)
+    return Context(design, rules, pricing, find_liveness(design, constants), codes, family)
 
 
 def _folds(layer: LayerSpec, rules: MappingRules) -> bool:

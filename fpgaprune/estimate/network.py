@@ -102,16 +102,16 @@ def _capacity(layers: tuple[LayerEstimate, ...], device: Device) -> tuple[str, .
 
 def build_estimate_context(design: Design, rules: MappingRules, device: Device) -> Context:
     """What the estimates of single layers work from."""
-    clock_ns = design.target.clock_ns
+    clock_ns, told = design.target.clock_ns, design.target.clock_uncertainty
     pricing = Pricing(
         rules,
         device.dsp_block,
         None if rules.tool == "yosys" else implementation_asked(design.target.directives),
         combinational_delay(rules, device),
-        None if clock_ns is None else clock_ns * (1 - rules.uncertainty),
+        None if clock_ns is None else clock_ns * (1 - (rules.uncertainty if told is None else told)),
         adder_delay(rules, device),
     )
-    return build_context(design, rules, pricing)
+    return build_context(design, rules, pricing, device.family)
 
 
 _WHERE = {"dsp": "in DSPs", "fabric": "in LUTs"}

@@ -119,7 +119,7 @@ TOOLS.register(
         first_version="2021.1",
         last_version="2025.1",
         residuals=_VITIS_RESIDUALS,
-        fuses_lanes=None,
+        fuses_lanes=True,  # 15 layers of four projects of one repository, 2024.2
         fuses_gates=None,
     ),
 )

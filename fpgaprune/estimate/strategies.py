@@ -154,16 +154,20 @@ def _resource(matrix: Matrix, context: Context) -> Finding:
     return Finding(cost, notes=(note,))
 
 
+_JOINS = 6  # bits of the narrower operand up to which reports show that they do
+
+
 def _fused(matrix: Matrix, cost: Cost, note: str, context: Context) -> Finding:
     """Lanes too small for a DSP of their own: of two that feed one adder, one joins it in a DSP."""
     inputs, outputs = matrix.codes.shape
     per_output = max(1, matrix.lanes // (matrix.copies * outputs)) if matrix.reuse_factor <= inputs else 1
     joined = ceil(per_output / 2) * (matrix.lanes // per_output)
     narrow = min(matrix.data.width, matrix.weight.precision.width)
-    if context.rules.fuses_lanes and narrow <= context.rules.min_narrow - 1:
-        return Finding(
-            Cost(cost.multipliers, Bound.exactly(joined)), notes=(note, "small lanes join their adders in DSPs")
-        )
+    if context.rules.fuses_lanes and narrow <= _JOINS:
+        # Of eleven lanes with one sum seven did (one layer); of one or two, all that can (18 layers).
+        most = joined + (per_output > 2 and per_output % 2)
+        said = (note, "small lanes join their adders in DSPs")
+        return Finding(Cost(cost.multipliers, Bound(joined, most)), notes=said, extrapolated=most > joined)
     why = "bounded: small lanes may join their adders in DSPs"
     return Finding(Cost(cost.multipliers, Bound(0, joined)), notes=(note, why), extrapolated=True)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Unpack
 
 from fpgaprune.compare import DEFAULT_TOLERANCE, compare
+from fpgaprune.compare.wrapping import at_clock_of
 from fpgaprune.config.rules_file import read_rules
 from fpgaprune.design import Design
 from fpgaprune.device import find_device
@@ -129,20 +130,16 @@ def compare_project(
 
 
 def _as_run(design: Design, report: SynthesisReport) -> tuple[Design, tuple[str, ...]]:
-    """The design as its report was made: settings of operators, with what is to be said of them, and the clock.
-
-    The clock counts only where the project states none.
-    """
-    if design.target.clock_ns is None and report.clock_ns is not None:
-        design = replace(design, target=replace(design.target, clock_ns=report.clock_ns))
+    """The design as its report was made: clock and settings of operators, with what is to be said of them."""
+    design, reasons = at_clock_of(design, report)
     asked = implementation_asked(design.target.directives)
     used = implementation_asked(report.directives)
     if not report.directives or used == asked:
-        return design, ()
+        return design, reasons
     directives = (*design.target.directives, *report.directives)
     said = f"the report was made with `{report.directives[-1]}`"
     said += ", which no Tcl script of the project says; the estimate follows the report"
-    return replace(design, target=replace(design.target, directives=directives)), (said,)
+    return replace(design, target=replace(design.target, directives=directives)), (*reasons, said)
 
 
 def _tool_of(report: SynthesisReport) -> str | None:

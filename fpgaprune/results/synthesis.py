@@ -74,6 +74,7 @@ class SynthesisReport:
     wns_ns: float | None = None
     passed: bool | None = None  # of co-simulation
     directives: tuple[str, ...] = ()  # settings of operators the run was made with, as Tcl
+    clock_uncertainty_ns: float | None = None  # kept back of the period asked for
     rules: str | None = None  # the rule set imposed on an open flow; vendors' tools follow their own
 
     def module(self, name: str) -> ModuleReport | None:

@@ -16,8 +16,15 @@ _SHIFT_REGISTER = 512  # bits up to which a FIFO is a shift register: 121 x 4 an
 _SHALLOW = 1  # values up to which it is one at any width: 1 x 256 is, 2 x 1400 and 16 x 256 are not
 # A BRAM18 as a FIFO, AMD UG473: words x bits.
 _FIFO_SHAPES = ((1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-_WIDE_FIFO = (512, 36)  # ... of Vitis HLS 2024.1
-_PADDED_SINCE = "2023"
+# Vitis HLS on Virtex UltraScale+ (45 FIFOs of three projects, 2022.2 to 2024.1) has another library of FIFOs than on
+# any other device (57 of five projects, 2022.1 to 2024.2: Zynq UltraScale+, Kintex UltraScale, Artix-7).
+PADDED = frozenset({"virtexuplus", "alveo"})
+_WIDE_FIFO = (1024, 36)  # of those: words x bits of a block
+_DEEP_REGISTER = (64, 8192)  # ... and words and bits up to which they stay out of block RAM: 48 x 128, not 36 x 256
+_WIDEST = 1024  # ... and bits beyond which registers are no more: 1264 take those of 1024
+_SHORT = 2  # ... and words of one without addresses
+_VITIS_REGISTER = 1024  # bits up to which others do: 25 x 30 and 16 x 64, not 9 x 114
+_VITIS_FF = (99, 158)  # of others, in a shift register and in block RAM, whatever their bits
 # LUTs beside the bits of one in block RAM, by the bits of its addresses.
 _FIFO_LUT = ((6, 24), (7, 27), (8, 38), (10, 67), (12, 120), (13, 346))
 _LINE_FF = 64  # of a line buffer, whatever its width; none on UltraScale (xcku035, Vivado HLS 2019.1)
@@ -47,20 +54,24 @@ def fifo_lut(depth: int, bits: int) -> float:
     return bits + float(np.interp((depth - 1).bit_length(), addresses, luts))
 
 
-def packed_fifo(depth: int, bits: int, version: str | None) -> Structure:
+def packed_fifo(depth: int, bits: int, family: str) -> Structure:
     """A FIFO of Vitis HLS, which holds the values of all channels side by side in `bits` bits.
 
-    2024.1 rounds them up to a power of two and keeps each twice, and so do versions not known; 2022.1 takes the same
-    flip-flops for any.
+    On Virtex UltraScale+ they are rounded up to a power of two and kept twice, three times where more than one word
+    waits in a shift register.
     """
-    if version is not None and version < _PADDED_SINCE:
-        ff = 99 if fifo_bram(depth, bits) == 0 else 160
-        return Structure(buffer_lut=fifo_lut(depth, bits), buffer_ff=float(ff), bram_18k=float(fifo_bram(depth, bits)))
-    padded = 1 << (bits - 1).bit_length()
-    blocks = fifo_bram(depth, padded)
-    if blocks and depth <= _WIDE_FIFO[0]:
-        blocks = ceil(padded / _WIDE_FIFO[1])
-    ff = 2 * padded + (25 if blocks else 4)
+    if family not in PADDED:
+        blocks = 0 if depth * bits <= _VITIS_REGISTER else fifo_bram(depth, bits)
+        ff = _VITIS_FF[blocks > 0]
+        return Structure(buffer_lut=fifo_lut(depth, bits), buffer_ff=float(ff), bram_18k=float(blocks))
+    padded = 1 << max(0, bits - 1).bit_length()
+    copies, addresses = 2, 3 * max(0, (depth - 1).bit_length()) if depth > _SHORT else 0
+    blocks = 0
+    if depth > _DEEP_REGISTER[0] or depth * padded > _DEEP_REGISTER[1]:
+        blocks = ceil(padded / _WIDE_FIFO[1]) * ceil(depth / _WIDE_FIFO[0])
+    elif depth > _SHORT:
+        copies = 3
+    ff = copies * min(padded, _WIDEST) + 4 + addresses
     return Structure(buffer_lut=fifo_lut(depth, padded), buffer_ff=float(ff), bram_18k=float(blocks))
 
 

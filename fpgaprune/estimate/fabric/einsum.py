@@ -4,7 +4,8 @@ from math import ceil, prod
 
 from fpgaprune.design import LayerSpec, Parameter, Strategy
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.matrix import MatrixProduct
+from fpgaprune.estimate.fabric.products import describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 

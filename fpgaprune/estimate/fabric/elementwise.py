@@ -5,15 +5,26 @@ from math import ceil, prod
 
 from fpgaprune.design import CONTRACTIONS, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.prices import compare_lut, fabric_multiplier_lut, memory_bram, select_lut, selector_lut
-from fpgaprune.estimate.fabric.products import MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.buffers import PADDED
+from fpgaprune.estimate.fabric.matrix import MatrixProduct
+from fpgaprune.estimate.fabric.prices import (
+    cast_lut,
+    compare_lut,
+    fabric_multiplier_lut,
+    memory_bram,
+    select_lut,
+    selector_lut,
+)
+from fpgaprune.estimate.fabric.products import describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos, levels_for, passing, side_by_side
 from fpgaprune.estimate.fabric.structure import LayerFabric, Structure
-from fpgaprune.fixed_point import FixedPoint, Overflow, Rounding
+from fpgaprune.fixed_point import FixedPoint
 
 _ON_THE_WAY = 0.7  # of the bits of data and result, at each of two clock edges (26 to 40 bits of 20 to 29)
 TABLE_LUT_BIT = 8  # of the argument of a table: comparisons with its ends, its index (49 values of 16 to 20 bits)
+_INVERSE_BITS, _BLOCK_BITS = 18, 16  # of the table of inverses; of a table that fits one block
+_AROUND_STREAMS = 1.4  # additions as long as reading a stream and writing one beside a product and its sum
 _TABLES = frozenset({"sigmoid", "tanh", "softplus", "softsign", "elu", "selu"})
 
 
@@ -68,22 +79,6 @@ def _live(layer: LayerSpec, context: Context, values: int) -> int:
     return values if mask is None else int(mask.sum())
 
 
-def cast_lut(source: FixedPoint, target: FixedPoint) -> float:
-    """LUTs of turning one type into another: nothing for truncation and wrapping.
-
-    Rounding is an adder of the result's width and the logic that decides on ties; saturation compares the bits cut
-    off with all zeros and all ones, and chooses (hls4ml's generated code: comparisons, `and`, `or`, `select` of the
-    reports' Expression section).
-    """
-    lut = 0.0
-    if target.rounding is not Rounding.TRN and source.fraction > target.fraction:
-        lut += target.width + compare_lut(source.fraction - target.fraction) + 4
-    cut = source.integer - int(source.signed) - (target.integer - int(target.signed))
-    if target.overflow is not Overflow.WRAP and cut > 0:
-        lut += 2 * compare_lut(cut + 1) + select_lut(target.width) + 6
-    return lut
-
-
 def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | None:
     """Two tables, their sum and the products; `stable` looks for the largest value first."""
     data = context.input_type(layer)
@@ -95,12 +90,16 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     width = 18 if table is None else table.precision.width
     size = 1024 if table is None else table.size
     ports = ceil(values / 2) + 1 if not context.streams else 2
+    blocks = float(ports * memory_bram(size, width))
     if context.rules.tool == "vitis_hls":
-        ports = values
+        # Of distances to the largest value no exponential exceeds one (hls4ml since 1.1: 11 bits of ap_fixed<18,8>).
+        bounded = table is not None and "inp_norm_precision" in layer.attributes
+        bits = min(width, table.precision.fraction + 1) if bounded and table is not None else width
+        blocks = _vitis_tables(values, size, bits, context)
     structure = Structure(
         softmax_values=values
         * _softmax_share(layer, values, slow=context.streams and context.rules.tool == "vivado_hls"),
-        bram_18k=float(ports * memory_bram(size, width)),
+        bram_18k=blocks,
     )
     if context.pricing.implementation == "fabric":
         structure += Structure(multiplier_lut=values * fabric_multiplier_lut(width, width))
@@ -117,8 +116,21 @@ def describe_softmax(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
     total = positions * turns + cycles + 3
     selectors = 0.0 if layer.operation != "stable" else 4.0 if reuse_factor > 1 else 1.0
     structure += Structure(selectors=selectors, selector_lut=selectors * selector_lut(values))
-    structure += between_streams(layer, output)
+    structure += between_streams(layer, output, context)
     return LayerFabric(structure, total, total, fifos(layer, output, context), values if selectors else 0)
+
+
+def _vitis_tables(values: int, size: int, width: int, context: Context) -> float:
+    """BRAM18 blocks of both tables in Vitis HLS: one a value, but where the values of a parallel design share ports.
+
+    On Virtex UltraScale+ two of them read a table through its two ports, and a table of 1024 x 17 or 18 bits takes two
+    blocks: 8 for five values (five projects), 5 for six of 11 bits.
+    """
+    blocks = memory_bram(size, width)
+    if context.streams or context.family not in PADDED:
+        return float(values * blocks)
+    inverse = 2 * memory_bram(size, _INVERSE_BITS)
+    return float(ceil(values / 2) * blocks * (2 if width > _BLOCK_BITS else 1) + inverse)
 
 
 def _softmax_share(layer: LayerSpec, values: int, *, slow: bool) -> float:
@@ -159,16 +171,19 @@ def describe_batch_norm(layer: LayerSpec, context: Context, clock: Clock) -> Lay
         adders=layer.attributes.get("kernel_products") == 0,
     )
     structure, timing = describe_product(product, context.pricing, clock)
-    edges = clock.edges(1, multiplies=True)
-    # No tree: a sum of two a value, and its product waits at the edges.
+    edges = clock.edges(1 + _AROUND_STREAMS * context.streams, multiplies=True)
+    # No tree: a sum of two a value, and its product waits at the edges. Nothing is cut before the result is, so both
+    # have all fractional bits of the product (26 for 16 bits of which 6 are of the integer, times as many).
+    summed = max(output.width, output.integer + data.fraction + weight.precision.fraction)
     structure = replace(
         structure,
-        adder_lut=clock.adders.lut(values * output.width, values),
+        adder_lut=clock.adders.lut(values * summed, values),
         input_bits=0.0,
         pipeline_bits=0.0,
         shared_pipeline_bits=0.0,
     )
-    found = passing(layer, context, structure, output, edges=edges, held=float(values * output.width))
+    held = float(values * (summed if context.streams else output.width))
+    found = passing(layer, context, structure, output, edges=edges, held=held)
     if not context.streams:
         if written is None:  # pragma PIPELINE II=reuse_factor (nnet_batchnorm.h); no report shows more latency for it
             return replace(found, ii=float(min(product.reuse_factor, values)))

@@ -18,13 +18,15 @@ from fpgaprune.estimate.fabric.elementwise import (
     describe_softmax,
 )
 from fpgaprune.estimate.fabric.kernels import KernelTurns
-from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, ProductTiming, describe_product, too_wide
+from fpgaprune.estimate.fabric.lanes import COPIES
+from fpgaprune.estimate.fabric.matrix import MatrixProduct, ProductTiming
+from fpgaprune.estimate.fabric.products import describe_product, too_wide
 from fpgaprune.estimate.fabric.recurrent import describe_recurrent
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.estimate.fabric.tasks import window_choice
-from fpgaprune.estimate.fabric.windows import describe_moved, describe_pooling, streamed_convolution
+from fpgaprune.estimate.fabric.windows import describe_moved, describe_pooling, in_the_loop, streamed_convolution
 
 _CONVOLUTIONS = frozenset({
     LayerKind.CONV1D, LayerKind.CONV2D, LayerKind.DEPTHWISE_CONV1D, LayerKind.DEPTHWISE_CONV2D,
@@ -67,6 +69,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         folds=context.folds(layer),
         copies=copies,
         windowed=context.streams and convolution,
+        inlined=context.rules.tool == "vivado_hls" and in_the_loop(layer),
         adders=_adds_only(layer),
         turns=KernelTurns.of(layer.attributes, "", context.reuse_factor(layer)),
     )
@@ -85,7 +88,7 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
         cycles = timing.edges + (passes - 1) * max(timing.ii, 1 if product.folds else timing.edges)
         return LayerFabric(structure, cycles, max(timing.ii, passes), behind, timing.chooses)
     structure = replace(structure, shared_pipeline_bits=0.0, streamed_pipeline_bits=structure.shared_pipeline_bits)
-    structure += between_streams(layer, output)
+    structure += between_streams(layer, output, context)
     behind = fifos(layer, output, context)
     if not convolution:
         packs = _packs(layer, context)
@@ -96,7 +99,8 @@ def _matrix(layer: LayerSpec, context: Context, clock: Clock) -> LayerFabric | N
             structure += Structure(read_bits=float(codes.shape[0] * data.width))
         cycles = timing.edges + packs + _overhead(product, packs, context)
         return LayerFabric(structure, cycles, cycles, behind, timing.chooses)
-    structure = replace(structure, held_bits=structure.held_bits / COPIES)  # the window's registers hold the others
+    if context.rules.tool != "vitis_hls":  # the window's registers hold the others
+        structure = replace(structure, held_bits=structure.held_bits / COPIES)
     turn = _turn(layer, product, timing, context, clock)
     found = streamed_convolution(layer, data, structure, edges=timing.edges, turn=turn, clock=clock)
     return replace(found, behind=behind, chooses=timing.chooses)
@@ -129,10 +133,12 @@ def _turn(layer: LayerSpec, product: MatrixProduct, timing: ProductTiming, conte
     """Cycles per input position of a streamed convolution."""
     if product.folds:
         if product.reuse_factor == 1:
-            # A function that keeps the window is called again when it has returned (hls4ml's nnet_conv_stream.h:
-            # `INLINE OFF` and static registers; 130 positions in 390 cycles with one clock edge in the product).
-            own = bool(layer.attributes.get("window_function"))
-            return float(timing.edges + 2) if own and timing.edges else 1.0
+            # Vitis HLS calls a function that keeps the window again when it has returned (hls4ml's
+            # nnet_conv_stream.h: `INLINE OFF` and static registers): 2 cycles around a product without clock edges,
+            # 3 around one of one edge, 5 and 6 around two and three (12 layers of six projects). Vivado HLS calls it
+            # every cycle.
+            own = bool(layer.attributes.get("window_function")) and context.rules.tool == "vitis_hls"
+            return float(timing.edges + 2 + (timing.edges > 1)) if own else 1.0
         # A pointwise convolution is pipelined at its reuse factor; a window waits for its products.
         return float(product.reuse_factor if layer.operation == "pointwise" else timing.ii + 2)
     # Multipliers in DSPs are pipelined in three stages; small ones in LUTs may fit the cycle of their operands.

@@ -19,6 +19,7 @@ _RECURRENT = frozenset({LayerKind.LSTM, LayerKind.GRU})
 # Clock edges between two layers of a parallel design: Vivado HLS keeps some activations in the cycle of their layer
 # (4 to 6 edges between 8 layers), Vitis HLS on 7-series sometimes takes two (11 between 8).
 _EDGE_BETWEEN = {"vivado_hls": 0.7, "vitis_hls": 1.4}
+_EDGE_BETWEEN_FAST = 0.9  # Vitis HLS elsewhere: 6 and 9 edges between 8 layers, 4 between 5 (4 projects, UltraScale+)
 _EDGE_BETWEEN_ONCE = 2.0  # before 2019: 12 to 17 edges of four layers, 14 of five (Vivado HLS 2016.4 and 2018.2)
 
 
@@ -41,7 +42,10 @@ class DesignFabric:
 
 def describe_design(design: Design, context: Context, device: Device) -> DesignFabric:
     """Structure and timing, without any fitted number."""
-    clock = build_clock(context.rules.tool, context.rules.version, device, design.target.clock_ns)
+    target = design.target
+    clock = build_clock(
+        context.rules.tool, context.rules.version, device, target.clock_ns, uncertainty=target.clock_uncertainty
+    )
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     if runs_tasks(design):
         layers = {name: found and as_task(design[name], found, context) for name, found in layers.items()}
@@ -50,7 +54,7 @@ def describe_design(design: Design, context: Context, device: Device) -> DesignF
     known = [found for found in layers.values() if found is not None]
     between = sum((found.behind for found in known), _held_inputs(design, context))
     structure = sum((found.structure for found in known), between)
-    latency, ii = total_timing(known, context)
+    latency, ii = total_timing(known, context, clock.series)
     return DesignFabric(layers, structure, between, latency, ii, regime_of(design, context.rules.tool))
 
 
@@ -74,7 +78,7 @@ def _held_inputs(design: Design, context: Context) -> Structure:
     return Structure(read_bits=float(bits))
 
 
-def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float, float]:
+def total_timing(known: Sequence[LayerFabric], context: Context, series: str = "7series") -> tuple[float, float]:
     """Latency in cycles from the first input to the last output, and the interval between two inputs."""
     if not known:
         return 0.0, 1.0
@@ -86,11 +90,13 @@ def total_timing(known: Sequence[LayerFabric], context: Context) -> tuple[float,
         fill = sum(min(found.latency_cycles, 24.0) for found in known) - min(longest, 24.0)
         return longest + 0.5 * fill, max(found.ii for found in known)
     moved = sum(1 for found in known if found.whole != NOTHING)
-    edges = _edge_between(context.rules) * max(0, moved - 1)
+    edges = _edge_between(context.rules, series) * max(0, moved - 1)
     return sum(found.latency_cycles for found in known) + edges, max(found.ii for found in known)
 
 
-def _edge_between(rules: MappingRules) -> float:
+def _edge_between(rules: MappingRules, series: str) -> float:
+    if rules.tool == "vitis_hls" and series != "7series":
+        return _EDGE_BETWEEN_FAST
     if rules.tool == "vivado_hls" and rules.version is not None and version_of(rules.version) < (2019, 1):
         return _EDGE_BETWEEN_ONCE
     return _EDGE_BETWEEN.get(rules.tool, 1.0)

@@ -1,7 +1,6 @@
 """Structure and timing of products of data by a matrix of constants: dense layers, convolutions, gates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -10,13 +9,14 @@ from numpy.typing import NDArray
 from fpgaprune.csd import csd_digits
 from fpgaprune.design import Encoding, Parameter, Strategy
 from fpgaprune.estimate.fabric.constants import count_constants
-from fpgaprune.estimate.fabric.kernels import KernelTurns
+from fpgaprune.estimate.fabric.lanes import describe_lanes
+from fpgaprune.estimate.fabric.matrix import MatrixProduct, ProductTiming
 from fpgaprune.estimate.fabric.prices import (
+    WIDE_BLOCKS,
+    WIDE_MULTIPLIER_FF,
     dsp_multiplier_lut,
     fabric_multiplier_lut,
-    memory_bram,
     multiplexer_lut,
-    selector_lut,
 )
 from fpgaprune.estimate.fabric.schedule import Clock, levels_of
 from fpgaprune.estimate.fabric.structure import Structure
@@ -26,42 +26,11 @@ from fpgaprune.estimate.rules import MappingRules, version_of
 from fpgaprune.fixed_point import EXACT_WIDTH, FixedPoint, Overflow
 
 
-@dataclass(frozen=True)
-class MatrixProduct:
-    """One product of a vector by a matrix, as the generated code configures it.
-
-    `codes` is (inputs, outputs) with removed products zero. `limit` is the multiplier limit the code states.
-    """
-
-    codes: NDArray[np.int64]
-    weight: Parameter
-    data: FixedPoint
-    accumulator: FixedPoint
-    bias: Parameter | None
-    strategy: Strategy
-    reuse_factor: int
-    limit: int | None
-    folds: bool  # whether synthesis sees the constants
-    copies: int = 1
-    windowed: bool = False  # whether its inputs are the registers of a window
-    adders: bool = False  # every product is a sum of shifts in the text itself
-    turns: KernelTurns | None = None  # of a kernel of ours whose multipliers take turns
-
-
-@dataclass(frozen=True)
-class ProductTiming:
-    """Clock edges inside one product, and cycles between two of them."""
-
-    edges: int
-    ii: int
-    chooses: int = 0  # inputs of the multiplexers before its multipliers
-
-
 def describe_product(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
     """What the product is made of, and its timing."""
     if product.folds or product.strategy is Strategy.DISTRIBUTED_ARITHMETIC:
         return _folded(product, pricing, clock)
-    return _lanes(product, pricing, clock)
+    return describe_lanes(product, pricing, clock)
 
 
 def _folded(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
@@ -136,19 +105,11 @@ def _accumulation_lut(product: MatrixProduct, trees: Trees, clock: Clock, *, cha
     # Sums that saturate wait until all products are there.
     if product.turns is not None and product.accumulator.overflow is Overflow.WRAP:
         return product.turns.adder_lut(width, int(np.count_nonzero(product.codes.any(axis=0))))
-    return clock.adders.lut(trees.count * width * CHAIN_WIDTH if chained else trees.bits, trees.count)
+    return clock.adders.lut(trees.count * width * CHAIN_WIDTH if chained else trees.bits, trees.count, trees.growing)
 
 
 _MOST_BITS = 64  # of a constant
 _BALANCES = (2022, 1)  # the first version of Vitis HLS that is taken to balance every sum
-# Additions as long as what a lane does beside its multiplication: choosing the datum, reading the weight, adding.
-# UltraScale+ keeps one register a lane at 5 ns and none at 10 ns, 7-series three at both (12 designs, Vivado HLS
-# 2019.1 to 2020.1).
-_LANE_LEVELS = 4.45
-_MOST_CHOSEN = 256  # inputs of a multiplexer; 288, 800 and 3200 have none
-_OWN_FUNCTION = 50  # inputs of a window whose product is a function: 54 and 80 are, 9 and 36 are not
-_LIKELY_CHOSEN = 64  # of 128 inputs, most lanes choose among 64
-COPIES = 3  # of the inputs while they are used up: of this turn, of the next, and at the entry of the loop
 _CHAIN_SHARE = 0.54  # clock edges of a chain against those of as many levels: two additions become one of three
 CHAIN_WIDTH = 0.87  # mean width of a chain's adders against the accumulator's, both chains of 8-bit data
 
@@ -211,56 +172,15 @@ def _multiplier_prices(pricing: Pricing, width: int, series: str, *, resource: b
 def _multiplier_ff(data: int, weight: int, pricing: Pricing, clock: Clock) -> float:
     """Flip-flops inside one multiplication in DSPs that takes longer than a clock period: 4 a bit of its data and 3.
 
-    165 of four blocks (72 products of 32 bits, Vivado HLS 2018.2). None in Vitis HLS, which pipelines inside the DSP.
+    165 of four blocks (72 products of 32 bits, Vivado HLS 2018.2); 67 for 16 bits in Vitis HLS 2025.1 on 7-series as in
+    Vivado HLS.
     """
     blocks = pricing.dsp(data, weight)
-    if pricing.rules.tool != "vivado_hls" or not blocks:
+    if not blocks:
         return 0.0
-    if blocks >= 4:
-        return 165.0
+    if blocks >= WIDE_BLOCKS and pricing.rules.tool == "vivado_hls":
+        return WIDE_MULTIPLIER_FF
     return 4.0 * data + 3.0 if clock.delays.multiply_ns > clock.usable_ns else 0.0
-
-
-def _lanes(product: MatrixProduct, pricing: Pricing, clock: Clock) -> tuple[Structure, ProductTiming]:
-    """A multiplier per `reuse_factor` weights, which come from memory one after the other."""
-    inputs, outputs = product.codes.shape
-    lanes = ceil(product.codes.size / product.reuse_factor)
-    data, width, total = product.data.width, product.weight.precision.width, product.accumulator.width
-    price = 0.0 if pricing.dsp(data, width) else fabric_multiplier_lut(data, width)
-    copies = product.copies
-    selectors, chooses = _selectors(product, lanes)
-    # At the last edge the product is kept, at those before it datum and weight (from the second on inside the DSP).
-    edges = clock.edges(_LANE_LEVELS, multiplies=True)
-    kept = total * min(edges, 1) + (data + width) * min(max(edges - 1, 0), 2)
-    structure = Structure(
-        multiplier_lut=copies * lanes * price,
-        lane_sum_bits=copies * lanes * total,
-        lane_ff=copies * lanes * kept,
-        result_bits=copies * outputs * total,
-        selected_values=copies * (inputs + outputs * (1.0 if product.reuse_factor > inputs else 0.5)),
-        selectors=float(copies * selectors),
-        selector_lut=copies * selectors * selector_lut(chooses),
-        held_bits=copies * COPIES * inputs * data,
-        bram_18k=float(copies * memory_bram(product.reuse_factor, lanes * width)),
-    )
-    turns = product.reuse_factor
-    return structure, ProductTiming(turns + 1 + levels_of(lanes / outputs) // 4, turns, chooses)
-
-
-def _selectors(product: MatrixProduct, lanes: int) -> tuple[int, int]:
-    """How many multiplexers choose what lanes multiply, and among how many values.
-
-    One for all lanes that take the same input, one for the input and one for the sum where a lane has several outputs;
-    else one a lane. More than 256 inputs, and those of small windows, which are no function of their own, are chosen
-    otherwise.
-    """
-    inputs, outputs = product.codes.shape
-    if product.reuse_factor >= inputs:
-        several = product.reuse_factor > inputs
-        return 1 + several, min(outputs if several else inputs, _LIKELY_CHOSEN)
-    if inputs > _MOST_CHOSEN or (product.windowed and inputs < _OWN_FUNCTION):
-        return 0, 0
-    return lanes, min(inputs, _LIKELY_CHOSEN)
 
 
 def too_wide(parameter: Parameter) -> bool:

@@ -7,8 +7,10 @@ from fpgaprune.design import LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.elementwise import TABLE_LUT_BIT
 from fpgaprune.estimate.fabric.kernels import KernelTurns
+from fpgaprune.estimate.fabric.lanes import COPIES
+from fpgaprune.estimate.fabric.matrix import MatrixProduct
 from fpgaprune.estimate.fabric.prices import fabric_multiplier_lut, memory_bram
-from fpgaprune.estimate.fabric.products import COPIES, MatrixProduct, describe_product, too_wide
+from fpgaprune.estimate.fabric.products import describe_product, too_wide
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
@@ -44,7 +46,7 @@ def describe_recurrent(layer: LayerSpec, context: Context, clock: Clock) -> Laye
     step = 11 + 3 * clock.edges(4, multiplies=True) + (turns if waits else 0)
     cycles = max(1, layer.positions) * step + 1
     if context.streams:
-        total += between_streams(layer, state)
+        total += between_streams(layer, state, context)
         return LayerFabric(total, cycles, cycles, fifos(layer, state, context), chooses)
     total += _steps(layer, data, context)
     if layer.attributes.get("return_sequences"):

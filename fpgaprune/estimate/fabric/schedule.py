@@ -12,15 +12,15 @@ from types import MappingProxyType
 
 from fpgaprune.device import Device
 from fpgaprune.estimate.fabric.prices import AdderPrice, adder_price
+from fpgaprune.estimate.rules import version_of
 
 
 @dataclass(frozen=True)
 class Delays:
-    """ns of a multiplication and of one level of additions, and the share of the period the tool keeps back."""
+    """ns of a multiplication and of one level of additions."""
 
     multiply_ns: float
     add_ns: float
-    uncertainty: float = 0.125  # UG902, UG1399: 12.5 % by default in Vivado HLS, 27 % in Vitis HLS
 
 
 # By (tool, series): speed grade 2.
@@ -30,8 +30,12 @@ DELAYS: Mapping[tuple[str, str], Delays] = MappingProxyType({
     ("vivado_hls", "ultrascale+"): Delays(2.32, 0.47),
     ("vitis_hls", "7series"): Delays(2.8, 3.2),
     ("vitis_hls", "ultrascale"): Delays(3.3, 1.2),
-    ("vitis_hls", "ultrascale+"): Delays(2.32, 0.7),
+    ("vitis_hls", "ultrascale+"): Delays(2.32, 0.65),
 })  # fmt: skip
+# Additions of Vitis HLS up to 2022.1 on UltraScale+: with those of the later versions, a product's registers are half
+# of what its only design reports, and with its own twice what those of 2022.2 to 2024.1 do (24 layers of six projects).
+_EARLIER_ADD_NS, _LATER = 0.7, (2022, 2)
+_PAIRS = 1.5  # additions that have to fit a period before two of them become one of three operands
 _SLOW_MULTIPLY = 1.36  # 5.59 / 4.10 ns: 16 x 16 bits on 7-series of grade 1 and 2
 _SLOW_ADD = 1.485  # the most at which trees of 4 levels on products take one clock edge at 10 ns, as in reports
 _SERIES = {
@@ -44,6 +48,7 @@ _SERIES = {
     "virtexu": "ultrascale",
 }
 DEFAULT_CLOCK_NS = 5.0  # hls4ml's own default
+UNCERTAINTY = MappingProxyType({"vivado_hls": 0.125, "vitis_hls": 0.27})  # kept back of the period: UG902, UG1399
 
 
 def series_of(device: Device) -> str:
@@ -82,14 +87,25 @@ def build_clock(
     device: Device,
     clock_ns: float | None,
     delays: Mapping[tuple[str, str], Delays] = DELAYS,
+    *,
+    uncertainty: float | None = None,
 ) -> Clock:
-    """The clock of a design; Vitis HLS' delays for tools that have none."""
+    """The clock of a design; Vitis HLS' delays for tools that have none.
+
+    `uncertainty` is the share of the period that is kept back, by default the tool's own.
+    """
     found = delays.get((tool, series_of(device))) or DELAYS["vitis_hls", series_of(device)]
+    if tool == "vitis_hls" and series_of(device) == "ultrascale+" and version and version_of(version) < _LATER:
+        found = Delays(found.multiply_ns, _EARLIER_ADD_NS)
     if device.speed_grade == 1:
-        found = Delays(found.multiply_ns * _SLOW_MULTIPLY, found.add_ns * _SLOW_ADD, found.uncertainty)
+        found = Delays(found.multiply_ns * _SLOW_MULTIPLY, found.add_ns * _SLOW_ADD)
     series = series_of(device)
-    usable_ns = (clock_ns or DEFAULT_CLOCK_NS) * (1 - found.uncertainty)
-    return Clock(found, usable_ns, adder_price(tool, version, series, device.family), series)
+    kept = UNCERTAINTY.get(tool, UNCERTAINTY["vitis_hls"]) if uncertainty is None else uncertainty
+    usable_ns = (clock_ns or DEFAULT_CLOCK_NS) * (1 - kept)
+    adders = adder_price(tool, version, series, device.family)
+    if tool == "vitis_hls" and usable_ns < _PAIRS * found.add_ns:
+        adders = adders.unpaired()
+    return Clock(found, usable_ns, adders, series)
 
 
 def levels_of(summands: float) -> int:

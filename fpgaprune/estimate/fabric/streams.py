@@ -22,7 +22,7 @@ def fifos(layer: LayerSpec, output: FixedPoint, context: Context) -> Structure:
     depth = prod(layer.output_shape[:-1]) if len(layer.output_shape) > 1 else 1
     width = output.width
     if context.rules.tool == "vitis_hls":
-        return packed_fifo(depth, channels * width, context.rules.version)
+        return packed_fifo(depth, channels * width, context.family)
     return Structure(
         buffer_lut=channels * fifo_lut(depth, width),
         buffer_ff=float(channels * fifo_ff(depth, width)),
@@ -30,12 +30,16 @@ def fifos(layer: LayerSpec, output: FixedPoint, context: Context) -> Structure:
     )
 
 
-def between_streams(layer: LayerSpec, output: FixedPoint) -> Structure:
-    """What every layer between streams has: its state, and the handshakes of the channels it writes."""
+def between_streams(layer: LayerSpec, output: FixedPoint, context: Context) -> Structure:
+    """What every layer between streams has: its state, and the handshakes of the channels it writes.
+
+    Vitis HLS writes all channels as one word, with one handshake.
+    """
     channels = layer.output_shape[-1] if layer.output_shape else 1
+    words = 1 if context.rules.tool == "vitis_hls" else channels
     return Structure(
         counter_ff=float(_LOOP_FF if len(layer.output_shape) > 1 else _ONCE_FF),
-        stream_values=float(channels),
+        stream_values=float(words),
         stream_bits=float(channels * output.width),
         layers=1,
     )
@@ -58,7 +62,7 @@ def passing(
         return LayerFabric(structure, edges, 1.0, Structure(output_bits=held))
     positions = prod(layer.output_shape[:-1]) if len(layer.output_shape) > 1 else 0
     cycles = positions + 3 if positions else 1
-    structure += between_streams(layer, output) + Structure(copied_bits=edges * held)
+    structure += between_streams(layer, output, context) + Structure(copied_bits=edges * held)
     return LayerFabric(structure, cycles, cycles, fifos(layer, output, context))
 
 

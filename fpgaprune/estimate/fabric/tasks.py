@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fpgaprune.design import Design, LayerKind, LayerSpec, Strategy
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.buffers import fifo_ff, fifo_lut
+from fpgaprune.estimate.fabric.buffers import fifo_ff, fifo_lut, packed_fifo
 from fpgaprune.estimate.fabric.prices import multiplexer_lut
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 
@@ -17,7 +17,6 @@ _DEPTH = 2
 _HANDSHAKE_LUT = 13  # of a value that is written: 4 for its signals, 9 for the choice of its register
 _HANDSHAKE_FF = 1
 _VITIS_LUT = 7  # of a FIFO of two values, beside its bits; 12 in Vivado HLS
-_VITIS_FF = 4  # ... beside twice its bits; 5 in all in Vivado HLS
 _CHOICE = 5.2  # LUTs for each of the positions that a window's input is chosen from: 644 of 124
 _WIRES = frozenset({LayerKind.INPUT, LayerKind.RESHAPE})
 
@@ -57,8 +56,10 @@ def _fifo_lut(width: int, context: Context) -> float:
     return float(width + _VITIS_LUT) if context.rules.tool == "vitis_hls" else fifo_lut(_DEPTH, width)
 
 
-def _fifo_ff(width: int, context: Context) -> int:
-    return _DEPTH * width + _VITIS_FF if context.rules.tool == "vitis_hls" else fifo_ff(_DEPTH, width)
+def _fifo_ff(width: int, context: Context) -> float:
+    if context.rules.tool == "vitis_hls":
+        return packed_fifo(_DEPTH, width, context.family).buffer_ff
+    return float(fifo_ff(_DEPTH, width))
 
 
 def window_choice(inputs: int, passes: int) -> Structure:

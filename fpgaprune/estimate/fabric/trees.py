@@ -29,6 +29,7 @@ class Trees:
     levels: int
     live_bits: tuple[float, ...]
     count_deepest: int = 0  # adders of the output with the most
+    growing: float = 0.0  # adders narrower than the accumulator: each result has a bit more than its operands
 
 
 NO_TREES = Trees(0.0, 0.0, 0, (0.0,))
@@ -93,18 +94,19 @@ def _grown(histogram: NDArray[np.float64]) -> Trees:
     share = histogram / count[:, None]
     live = [float(histogram.sum(axis=0) @ widths)]
     deepest = int(count.max()) - 1
-    adders = bits = 0.0
+    adders = bits = widest = 0.0
     while (count > 1).any():
         pairs = count // 2
         sums = _sum_of_two(share)
         at_level = pairs @ sums
         adders += float(pairs.sum())
         bits += float(at_level @ widths)
+        widest += float(at_level[-1])
         left = count - 2 * pairs
         count = pairs + left
         share = (pairs[:, None] * sums + left[:, None] * share) / count[:, None]
         live.append(float((count @ share) @ widths))
-    return Trees(adders, bits, len(live) - 1, tuple(live), deepest)
+    return Trees(adders, bits, len(live) - 1, tuple(live), deepest, adders - widest)
 
 
 def _sum_of_two(share: NDArray[np.float64]) -> NDArray[np.float64]:

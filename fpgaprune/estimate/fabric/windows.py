@@ -5,7 +5,7 @@ from math import prod
 
 from fpgaprune.design import LayerKind, LayerSpec
 from fpgaprune.estimate.context import Context
-from fpgaprune.estimate.fabric.buffers import LineBuffers
+from fpgaprune.estimate.fabric.buffers import LineBuffers, fifo_bram, fifo_ff, fifo_lut
 from fpgaprune.estimate.fabric.prices import compare_lut, select_lut, selector_lut
 from fpgaprune.estimate.fabric.schedule import Clock
 from fpgaprune.estimate.fabric.streams import between_streams, fifos, levels_for
@@ -17,6 +17,12 @@ _WAITING_EDGES = 6  # registers of a value that waits for its turn; longer, it w
 _SHIFT_LEVELS = 2.0  # ... and reading a stream into a window
 # Flip-flops of the counts, by dimensions: four of 32 bits and what they are compared with, two.
 _COUNTERS = {1: 110, 2: 230}
+_COUNT_LUT = 260.0  # of a dimension, where they are part of the loop: two of 32 bits, compared and set back (10 layers)
+_WINDOW_FIFO_LUT = 86.0
+_MANY_EDGES, _CHOICE_FF = 6, 21.0
+_POOL_LUT = 200.0  # of a dimension of a pooling: two counts of 32 bits, compared and set back
+# Of a layer that repeats positions: it keeps a row in registers (435 LUTs for 16 values, 622 for 32, 1492 for 128).
+_ROW_LUT, _ROW_VALUE_LUT = 250.0, 9.7
 
 
 def streamed_convolution(
@@ -25,10 +31,42 @@ def streamed_convolution(
     """A convolution that takes `turn` cycles for every position that comes in; `inside` is what multiplies."""
     if layer.operation != "pointwise":
         inside = replace(inside, input_bits=0.0) + _window(layer, data.width, clock)
+        if layer.attributes.get("window_encoded"):
+            inside += _window_fifos(layer, data.width)
+        if in_the_loop(layer):  # registers alone
+            counts = _COUNT_LUT * len(layer.input_shape[:-1])
+            inside = replace(inside, window_bits=0.0) + Structure(buffer_ff=inside.window_bits, buffer_lut=counts)
+        else:
+            inside += Structure(buffer_lut=150.0 * len(layer.input_shape[:-1]))
         if clock.edges(_SHIFT_LEVELS, multiplies=False):
             inside += Structure(copied_bits=inside.window_bits)
     cycles = prod(_padded(layer)) * turn + (edges if turn == 1 else 0) + 3
     return LayerFabric(inside, cycles, cycles)
+
+
+def in_the_loop(layer: LayerSpec) -> bool:
+    """Whether the product of a streamed window is known to be part of the loop over positions, without copies."""
+    return bool(layer.attributes.get("window_inlined") or layer.attributes.get("window_encoded"))
+
+
+def _window_fifos(layer: LayerSpec, width: int) -> Structure:
+    """A FIFO for every value of a window, as deep as a row of results for each of its rows (hls4ml's `encoded`).
+
+    Depths of 33 and 78 in windows of 3 x 3 over 13 and 28 columns, 3 to 99 over one row. Those out of block RAM take
+    84 and 88 LUTs (176 of 16 bits, Vivado HLS 2019.2).
+    """
+    kernel = layer.geometry.kernel if layer.geometry is not None else ()
+    rows = kernel[0] if len(kernel) > 1 else 1
+    count, depth = (
+        prod(kernel) * layer.input_shape[-1],
+        rows * (layer.output_shape[-2] if len(layer.output_shape) > 1 else 1),
+    )
+    each = fifo_lut(depth, width) if fifo_bram(depth, width) else _WINDOW_FIFO_LUT
+    return Structure(
+        buffer_lut=count * each,
+        buffer_ff=float(count * fifo_ff(depth, width)),
+        bram_18k=float(count * fifo_bram(depth, width)),
+    )
 
 
 def _padded(layer: LayerSpec) -> list[int]:
@@ -43,6 +81,7 @@ def _window(layer: LayerSpec, width: int, clock: Clock) -> Structure:
     kernel = layer.geometry.kernel if layer.geometry is not None else ()
     channels = layer.input_shape[-1] if layer.input_shape else 1
     rows = kernel[0] if len(kernel) == 2 else 1
+    rows = 1 if layer.attributes.get("window_encoded") else rows
     lines = LineBuffers(rows, channels, _padded(layer)[-1] if len(layer.input_shape) > 1 else 1, width)
     return lines.structure(clock.series) + Structure(
         window_bits=float(channels * width * prod(kernel)), counter_ff=float(_COUNTERS[min(2, max(1, len(kernel)))])
@@ -72,20 +111,34 @@ def describe_pooling(layer: LayerSpec, context: Context, clock: Clock) -> LayerF
         )
         return LayerFabric(structure, edges, 1.0, results)
     positions = prod(layer.input_shape[:-1])
-    structure, behind = between_streams(layer, output), fifos(layer, output, context)
+    structure, behind = between_streams(layer, output, context), fifos(layer, output, context)
     if layer.kind is LayerKind.GLOBAL_POOLING:
         structure += Structure(pooled_bits=channels * each, copied_bits=2.0 * channels * output.width)
         return LayerFabric(structure, positions + 3, positions + 3, behind)
     kernel = layer.geometry.kernel if layer.geometry is not None else ()
-    structure += Structure(pooled_bits=channels * max(1, taps - 1) * each) + _window(layer, data.width, clock)
+    window = _window(layer, data.width, clock)
+    bits = window.window_bits
+    if layer.operation == "max":
+        # Each comparison with its choice and the validity of both, and counts of 32 bits: no more, whatever the window
+        # (8 to 64 channels of 6 to 32 bits, seven projects of both tools).
+        window = replace(window, window_bits=0.0) + Structure(buffer_ff=bits)
+        found = channels * max(1, taps - 1) * (each + 2.0)
+        structure += window + Structure(buffer_lut=found + _POOL_LUT * len(kernel))
+    else:
+        structure += Structure(pooled_bits=channels * max(1, taps - 1) * each) + window
     # Values are taken from the window in pairs, all pairs but the first through a multiplexer (2 x 2: one a channel,
     # 4 x 4: seven; none in windows over one row).
-    selectors = channels * (taps // 2 - 1) if len(kernel) == 2 else 0
+    # Vitis HLS has none.
+    selectors = channels * (taps // 2 - 1) if len(kernel) == 2 and context.rules.tool == "vivado_hls" else 0
     structure += Structure(selectors=float(selectors), selector_lut=selectors * selector_lut(taps))
     # At each clock edge while the largest is found a part of the window waits.
     edges = clock.edges(_SHIFT_LEVELS + _CHAIN_LEVEL * levels_for(taps), multiplies=False)
     if edges:
-        structure += Structure(copied_bits=structure.window_bits * (1 + edges) / 2)
+        structure += Structure(copied_bits=bits * (1 + edges) / 2)
+    if edges >= _MANY_EDGES:
+        # Values wait in shift registers, and the multiplexers are pipelined (1024 of 32 LUTs, and 448 of 334
+        # flip-flops; 16 bits at 2.5 ns on Zynq-7000 of grade 1, Vivado HLS 2020.1).
+        structure += Structure(buffer_lut=2.0 * bits, buffer_ff=_CHOICE_FF * selectors * data.width)
     # A window over rows needs two clock edges where its line buffer and a comparison do not fit one (2 x 2 and 4 x 4
     # at 2.5 and 5 ns on Zynq-7000 of speed grade 1; nowhere else).
     twice = 2 if len(kernel) == 2 and clock.edges(2, multiplies=False) else 1
@@ -105,4 +158,7 @@ def describe_moved(layer: LayerSpec, context: Context, clock: Clock) -> LayerFab
     # Padding of rows is five loops, each with a count and a stream to write.
     loops = len(layer.output_shape) - 1 if layer.kind is LayerKind.PADDING else 0
     more = Structure(layers=2 * loops, stream_values=float(loops * layer.output_shape[-1]))
-    return LayerFabric(more + between_streams(layer, output), cycles, cycles, fifos(layer, output, context))
+    if layer.kind is LayerKind.UPSAMPLING:
+        row = prod(layer.input_shape[1:]) if len(layer.input_shape) > 2 else layer.input_shape[-1]
+        more = Structure(buffer_lut=_ROW_LUT + _ROW_VALUE_LUT * row, buffer_ff=float(row * data.width))
+    return LayerFabric(more + between_streams(layer, output, context), cycles, cycles, fifos(layer, output, context))

@@ -75,7 +75,8 @@ def convolution(node: Node) -> LayerSpec:
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
     elif node.io_type == "io_stream" and not name.startswith("Pointwise"):
-        attributes["window_function"] = True
+        encoded = str(node.get("implementation", "linebuffer")).lower() == "encoded"
+        attributes["window_encoded" if encoded else "window_function"] = True
     shape = (*geometry.kernel, channels, filters // channels if depthwise else filters)
     facts = _product_facts(node, shape, filters, positions) if node.has_weights("weight") else {}
     return node.spec(

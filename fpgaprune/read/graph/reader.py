@@ -13,7 +13,7 @@ from fpgaprune.read.graph import elementwise as simple
 from fpgaprune.read.graph import products
 from fpgaprune.read.graph.arrays import fixed_point
 from fpgaprune.read.graph.node import Node
-from fpgaprune.read.project.target import BACKENDS, directives
+from fpgaprune.read.project.target import BACKENDS, directives, uncertainty_share
 
 _HANDLERS: Mapping[str, Callable[[Node], LayerSpec]] = {
     "Dense": products.dense,
@@ -140,16 +140,19 @@ class _Reader:
 def _target(config: Any) -> Target:
     backend = str(config.get_config_value("Backend"))
     if backend.lower() not in BACKENDS:
-        message = (
-            f"the model was converted for hls4ml's backend {backend}; fpgaprune reads {', '.join(BACKENDS.values())}"
-        )
+        read = ", ".join(dict.fromkeys(BACKENDS.values()))
+        message = f"the model was converted for hls4ml's backend {backend}; fpgaprune reads {read}"
         raise ModelError(message)
     part, clock = config.get_config_value("Part"), config.get_config_value("ClockPeriod")
+    kept = config.get_config_value("ClockUncertainty")
     return Target(
         backend=BACKENDS[backend.lower()],
         part=None if part is None else str(part),
         clock_ns=None if clock is None else float(clock),
         directives=_backend_directives(backend.lower()),
+        clock_uncertainty=uncertainty_share(
+            None if kept is None else str(kept), None if clock is None else float(clock)
+        ),
     )
 
 

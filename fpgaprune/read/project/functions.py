@@ -74,18 +74,20 @@ _HANDLERS: tuple[tuple[re.Pattern[str], Handler], ...] = tuple(
 )
 
 
-# What multiplies by weights in any version of hls4ml, and our sparse kernels; what else is read above is others' own.
+# What multiplies by weights or moves positions in any version of hls4ml, and our sparse kernels; what else is read
+# above under such a name is others' own.
 _OF_HLS4ML = re.compile(
     r"dense(_latency|_compressed|_sparse|_(resource|large)(_rf_\w+)?)?|dense_da_\d+|compute_layer|compute_large_layer"
     r"|(pointwise_|depthwise_|separable_)?conv_?[12]d(_large|_sparse)?(_buffer|_encoded|_latency|_resource)?(_cl|_cf)?"
     r"|normalize(_(binary|ternary)_tanh|_sparse)?|(lstm|gru|bidirectional)(_sparse)?(_stack)?"
+    r"|zeropad[12]d(_cl|_cf)?|resize_nearest"
 )
-_MULTIPLY = frozenset({dense, separable, convolution, batch_norm, recurrent})
+_NAMED = frozenset({dense, separable, convolution, batch_norm, recurrent, simple.padding, simple.resize})
 
 
 def is_own(function: str) -> bool:
-    """Whether a function that multiplies by weights is none of hls4ml's, but named after one."""
-    return handler_of(function) in _MULTIPLY and _OF_HLS4ML.fullmatch(function) is None
+    """Whether a function that multiplies by weights, pads or repeats is none of hls4ml's, but named after one."""
+    return handler_of(function) in _NAMED and _OF_HLS4ML.fullmatch(function) is None
 
 
 def handler_of(function: str) -> Handler:

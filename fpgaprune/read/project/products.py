@@ -1,5 +1,6 @@
 """Layers that multiply by constants: dense, convolutions, batch normalization."""
 
+import re
 from math import prod
 from typing import Any
 
@@ -13,6 +14,9 @@ from fpgaprune.read.project.kernels import is_kernel, read_kernel
 from fpgaprune.read.project.site import Config, Layout, Site
 
 _BINARY_PRODUCTS = (None, "weight_binary", "both_binary")
+_STREAMS = "firmware/nnet_utils/nnet_conv_stream.h"
+# The function that keeps a window, and whether it is kept a function.
+_WINDOW = r"void\s+compute_output_buffer_{}d\s*\([^{{;]*\{{[^;]*?#pragma\s+HLS\s+INLINE[ \t]*(OFF)?"
 _TRANSPOSED = (Strategy.RESOURCE, Strategy.RESOURCE_UNROLLED)
 
 
@@ -139,8 +143,8 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
         attributes.update(kernel(site, product, parameters["weight"]))
     if depthwise:
         attributes["depth_multiplier"] = filters // channels
-    elif site.io_type == "io_stream" and not function.startswith("pointwise") and product.function("kernel"):
-        attributes["window_function"] = True
+    elif site.io_type == "io_stream" and not function.startswith("pointwise"):
+        attributes.update(_window_facts(site, dimensions, config, product))
     if len(site.arrays) > first + 1:
         parameters["bias"] = vector(site, site.arrays[first + 1], filters, product, "bias_t")
     return site.spec(
@@ -159,6 +163,24 @@ def convolution(site: Site, config: Config | None = None, *, first: int = 0, suf
         parallelization_factor=_parallel(site, config, positions),
         attributes=attributes,
     )
+
+
+def _window_facts(site: Site, dimensions: int, config: Config, product: Config) -> dict[str, bool]:
+    """Whether the window of a streamed convolution is FIFOs, or, with its product, a function, or part of the loop.
+
+    Configurations say the first (those before 0.6, which knew nothing else, by what it needs), hls4ml's headers in the
+    project the others (`INLINE OFF`, `INLINE`); without them, configurations of 1.0 and later say the second.
+    """
+    stated = config.word("implementation")
+    if stated == "encoded" or (stated is None and config.get("min_width") is not None):
+        return {"window_encoded": True}
+    folder = site.source.folder
+    if not folder.has(_STREAMS):
+        return {"window_function": True} if product.function("kernel") is not None else {}
+    found = re.search(_WINDOW.format(dimensions), folder.text(_STREAMS), re.IGNORECASE)
+    if found is None:
+        return {}
+    return {"window_function": True} if found[1] is not None else {"window_inlined": True}
 
 
 def _first(*values: int | None) -> int | None:

@@ -16,7 +16,9 @@ BACKENDS: Mapping[str, str] = {
     "vitis": "Vitis",
     "vivadoaccelerator": "VivadoAccelerator",
     "vitisaccelerator": "VitisAccelerator",
+    "pynq": "VivadoAccelerator",  # its name while it was being made (2020 and 2021)
 }
+_READ = ", ".join(dict.fromkeys(BACKENDS.values()))
 _SCRIPTS = ("project.tcl", "build_prj.tcl", "build_opt.tcl")
 _SET = re.compile(r"^\s*set\s+(\w+)\s+\"?([^\"\n]*?)\"?\s*$", re.MULTILINE)
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
@@ -25,6 +27,7 @@ _PART = re.compile(r"^\s*set_part\s+\{?([\w-]+)\}?", re.MULTILINE)
 _CLOCK = re.compile(r"^\s*create_clock\s+.*?-period\s+\"?([\d.]+)", re.MULTILINE)
 # A command of Vitis HLS (UG1399) that Vivado HLS does not know (UG902).
 _ONLY_VITIS = re.compile(r"^[ \t]*config_op\s", re.MULTILINE)
+_UNCERTAINTY = re.compile(r"^\s*set_clock_uncertainty\s+([\d.]+%?)", re.MULTILINE)
 _CONFIG = re.compile(r"^[ \t]*(config_\w+[^\n;#]*)", re.MULTILINE)
 
 
@@ -64,7 +67,14 @@ def read_target(folder: ProjectFolder) -> ProjectTarget:
     part = _literal(variables.get("part"), _PART.search(joined), settings.get("Part") or settings.get("XilinxPart"))
     clock = _literal(variables.get("clock_period"), _CLOCK.search(joined), settings.get("ClockPeriod"))
     top = _literal(variables.get("project_name"), _TOP.search(joined), settings.get("ProjectName"))
-    target = Target(backend, part, _number(clock), directives(scripts.get("build_prj.tcl", "")))
+    kept = _literal(variables.get("clock_uncertainty"), _UNCERTAINTY.search(joined), settings.get("ClockUncertainty"))
+    target = Target(
+        backend,
+        part,
+        _number(clock),
+        directives(scripts.get("build_prj.tcl", "")),
+        uncertainty_share(kept, _number(clock)),
+    )
     return ProjectTarget(target, top, settings)
 
 
@@ -95,9 +105,7 @@ def _backend(from_script: str | None, from_settings: object, scripts: str) -> st
 
 
 def _foreign(backend: str) -> str:
-    return (
-        f"this project was made for hls4ml's backend {backend}; fpgaprune reads those of {', '.join(BACKENDS.values())}"
-    )
+    return f"this project was made for hls4ml's backend {backend}; fpgaprune reads those of {_READ}"
 
 
 def _literal(variable: str | None, match: re.Match[str] | None, setting: object) -> str | None:
@@ -105,6 +113,15 @@ def _literal(variable: str | None, match: re.Match[str] | None, setting: object)
         if candidate and "$" not in candidate:
             return candidate
     return str(setting) if isinstance(setting, str | int | float) else None
+
+
+def uncertainty_share(text: str | None, clock_ns: float | None) -> float | None:
+    """The share of the period in `27%` or, in ns of a period of `clock_ns`, `0.9`; None where it says neither."""
+    value = _number(text.rstrip("%")) if text else None
+    if value is None or text is None:
+        return None
+    share = value / 100 if text.endswith("%") else value / clock_ns if clock_ns else -1.0
+    return share if 0 <= share < 1 else None
 
 
 def _number(text: str | None) -> float | None:

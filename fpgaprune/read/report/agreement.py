@@ -15,6 +15,7 @@ from fpgaprune.results import ModuleReport, Resources
 
 _REAL_TIME: Final = re.compile(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?) ?([a-z]+)")
 _DIGITS: Final = 6e-3  # real times have three significant digits or three decimals
+APART: Final = 8  # LUTs: a report of Vitis HLS 2023.1 states 12388 of the design, and 12394 of its top module
 _RESOURCES: Final = {"dsp": "DSP", "lut": "LUT", "ff": "FF", "bram_18k": "BRAM_18K", "uram": "URAM"}
 
 
@@ -59,13 +60,13 @@ def check_shares(resources: Element, used: Resources, where: str) -> None:
             raise ReportError(message)
 
 
-def check_top(top: str, used: Resources, modules: Iterable[ModuleReport], where: str) -> None:
-    """The module that is the whole design uses what the whole design does."""
+def check_top(top: str, used: Resources, modules: Iterable[ModuleReport], where: str, apart: int = 0) -> None:
+    """The module that is the whole design uses what the whole design does, its LUTs up to `apart`."""
     for module in modules:
         if module.name != top:
             continue
         for field, name in _RESOURCES.items():
             one, other = getattr(used, field), getattr(module.used, field)
-            if one is not None and other is not None and one != other:
+            if one is not None and other is not None and abs(one - other) > (apart if field == "lut" else 0):
                 message = f"{where}: the design uses {one} {name}, and as a module {other}: damaged"
                 raise ReportError(message)

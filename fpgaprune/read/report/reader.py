@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from fpgaprune.errors import ReportError
+from fpgaprune.read.report.agreement import APART, check_top
 from fpgaprune.read.report.cosim import is_cosim, read_cosim
 from fpgaprune.read.report.lines import read_lines
 from fpgaprune.read.report.locate import find_reports, report_in
@@ -100,6 +101,7 @@ def _from_rpt(path: Path) -> SynthesisReport:
         notes=notes,
         latency_min_cycles=report.module.latency_min_cycles,
         clock_estimated_ns=report.clock_estimated_ns,
+        clock_uncertainty_ns=report.clock_uncertainty_ns,
     )
 
 
@@ -109,6 +111,8 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
         message = f"{xml.path}: the report has no resources"
         raise ReportError(message)
     beside, notes = _text_beside(xml)
+    # What the text beside says as well is the design's, whatever its module says.
+    check_top(top, used, xml.modules, str(xml.path), APART if beside is not None else 0)
     modules = {module.name: module for module in _xml_modules(xml)}
     if beside is not None:
         texts, more = _walk(xml.path.parent, beside)
@@ -118,7 +122,7 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
     whole = ModuleReport(
         top, used, xml.latency_cycles, xml.ii, xml.instances.get(top, ()), latency_min_cycles=xml.latency_min_cycles
     )
-    modules.setdefault(top, whole)
+    modules[top] = replace(modules[top], used=used) if top in modules else whole
     return SynthesisReport(
         stage=Stage.CSYNTH,
         tool=beside.tool if beside else xml.tool,
@@ -137,6 +141,7 @@ def _from_xml(xml: XmlReport) -> SynthesisReport:
         directives=tuple(xml.directives),
         latency_min_cycles=xml.latency_min_cycles,
         clock_estimated_ns=xml.clock_estimated_ns,
+        clock_uncertainty_ns=xml.clock_uncertainty_ns,
     )
 
 

@@ -29,6 +29,7 @@ class RptReport:
     part: str | None
     clock_ns: float | None
     clock_estimated_ns: float | None
+    clock_uncertainty_ns: float | None
     written: datetime | None
     children: dict[str, Resources]  # what the instance table says each instantiated module uses
 
@@ -97,6 +98,7 @@ class _Reader:
             part=facts.get("Target device", "").strip() or None,
             clock_ns=clock_ns,
             clock_estimated_ns=reached_ns,
+            clock_uncertainty_ns=self._clock(timing, "Uncertainty"),
             written=date(facts.get("Date")),
             children=read_children(instances),
         )

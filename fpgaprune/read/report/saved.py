@@ -31,6 +31,8 @@ def save_report(report: SynthesisReport, path: Path) -> None:
     del content["path"]
     if not report.directives:
         del content["directives"]  # few reports state any
+    if report.clock_uncertainty_ns is None:
+        del content["clock_uncertainty_ns"]
     for module in content["modules"]:
         del module["path"]
     text = json.dumps(
@@ -239,6 +241,8 @@ class _Reader:
             "passed": self.flag,
             "rules": self.optional_text,
         }
+        if isinstance(value, dict) and "clock_uncertainty_ns" in value:
+            checks["clock_uncertainty_ns"] = self.nanoseconds
         if isinstance(value, dict) and "directives" in value:
             checks["directives"] = self.texts
         return SynthesisReport(**self.record(value, "report", checks), path=self._path)

@@ -11,7 +11,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 
 from fpgaprune.errors import ReportError
-from fpgaprune.read.report.agreement import check_depth, check_shares, check_time, check_top
+from fpgaprune.read.report.agreement import check_depth, check_shares, check_time
 from fpgaprune.read.report.cells import count, operand_widths, period_ns, version
 from fpgaprune.results import ModuleReport, MultiplyOperator, Resources
 
@@ -35,6 +35,7 @@ class XmlReport:
     latency_min_cycles: int | None = None
     ii: int | None = None
     clock_estimated_ns: float | None = None
+    clock_uncertainty_ns: float | None = None
     modules: list[ModuleReport] = field(default_factory=list)
     instances: dict[str, tuple[str, ...]] = field(default_factory=dict)
     directives: list[str] = field(default_factory=list)
@@ -65,7 +66,6 @@ def read_xml(path: Path) -> XmlReport:
         missing = "TopModelName" if report.top is None else "AreaEstimates"
         message = f"{path}: not a C-synthesis report of Vivado HLS or Vitis HLS: it has no {missing}"
         raise ReportError(message)
-    check_top(report.top, report.used, report.modules, str(path))
     return report
 
 
@@ -94,6 +94,8 @@ def _take(report: XmlReport, section: Element) -> None:
             report.part = _text(section, "Part")
             unit = (_text(section, "unit") or "ns").lower()
             report.clock_ns = period_ns(_text(section, "TargetClockPeriod"), _where(report, "TargetClockPeriod"), unit)
+            kept = _text(section, "ClockUncertainty")
+            report.clock_uncertainty_ns = period_ns(kept, _where(report, "ClockUncertainty"), unit)
         case "PerformanceEstimates":
             report.clock_estimated_ns = _reached(report, section)
             report.latency_min_cycles, report.latency_cycles, report.ii = _latency(report, section)
