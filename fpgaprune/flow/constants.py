@@ -221,8 +221,8 @@ def _check(found: Design, chosen: Design) -> None:
             continue
         message = (
             f"layer {layer.name!r} would not keep the chosen constants: its quantizer scales them by their own size "
-            "(alpha), or channel by channel to steps that not all of them have. Exclude the layer, or quantize or train "
-            "it with one scale, alpha=1"
+            "(alpha), or channel by channel to steps that some lack. Exclude the layer, or give it one scale: "
+            "alpha=1"
         )
         raise ModelError(message)
 
