@@ -15,7 +15,7 @@ from estimate_designs import VITIS, dense, design, source
 from fpgaprune.cli import main
 from fpgaprune.compare import compare
 from fpgaprune.compare.trust import own_functions
-from fpgaprune.design import Design, save_design
+from fpgaprune.design import Design, LayerKind, LayerSpec, save_design
 from fpgaprune.errors import ProjectError, ReportError
 from fpgaprune.estimate import estimate_design
 from fpgaprune.flow.estimation import compare_project
@@ -154,6 +154,15 @@ def test_functions_that_are_not_of_hls4ml_leave_the_verdict_open() -> None:
     report = _report(used=Resources(50, 210, 130, 0, 0))
     comparison = _compare(replace(report, modules=(*report.modules, product)))
     assert (comparison.verdict, "a single product, product_dense" in comparison.reasons[0]) == (Verdict.UNKNOWN, True)
+
+
+def test_a_total_without_a_layer_that_is_not_estimated_is_no_disagreement() -> None:
+    odd = LayerSpec("odd", LayerKind.OTHER, ("fc",), (1,), (1,), None, operation="nnet::layernormalize")
+    network = design(*_network().layers, odd)
+    more, less = (_compare(_report(used=Resources(dsp, 210, 130, 0, 0)), network=network) for dsp in (50, 1))
+    assert (more.verdict, more.total.verdict) == (Verdict.UNKNOWN, Verdict.UNKNOWN)
+    assert "not in the total: odd" in more.reasons[0]
+    assert less.verdict is less.total.verdict is Verdict.DISAGREES
 
 
 def test_a_top_that_wraps_the_network_is_not_held_against_its_estimate() -> None:

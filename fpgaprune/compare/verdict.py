@@ -81,7 +81,8 @@ def compare(
 
 def _own(design: Design, report: SynthesisReport | None, total: ComparisonRow) -> tuple[str, ...]:
     """Why a disagreement may be nobody's error: layers that hls4ml did not write."""
-    reason = own_functions(design, report) if total.verdict is Verdict.DISAGREES else None
+    held = total.reported is None or total.verdict is Verdict.AGREES
+    reason = None if held else own_functions(design, report)
     return () if reason is None else (reason,)
 
 
@@ -152,8 +153,9 @@ def _total(
         verdict = Verdict.UNKNOWN
     elif within(estimate.dsp, reported, tolerance):
         verdict = Verdict.AGREES
-    else:
-        verdict = Verdict.DISAGREES
+    else:  # what is not estimated may be what is missing
+        missing = bool(estimate.not_estimated) and estimate.dsp.low <= reported
+        verdict = Verdict.UNKNOWN if missing else Verdict.DISAGREES
     return ComparisonRow(
         name="total",
         kind="",
@@ -180,7 +182,7 @@ def _verdict(
     doubts = [reason for reason in (other_target(estimate, report), *doubtful) if reason]
     if doubts:
         return Verdict.UNKNOWN, tuple(doubts)
-    if estimate.not_estimated and total.verdict is Verdict.DISAGREES and total.estimated.low <= total.reported:
+    if total.verdict is Verdict.UNKNOWN:
         names = ", ".join(estimate.not_estimated)
         return Verdict.UNKNOWN, (f"not estimated, and so not in the total: {names}",)
     marked = [row for row in rows if row.verdict is Verdict.DISAGREES]
