@@ -8,7 +8,7 @@ from fpgaprune.estimate.choose.builds import DEPTHWISE
 from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
-from fpgaprune.estimate.fabric.schedule import Clock, build_clock
+from fpgaprune.estimate.fabric.schedule import Clock, clock_of
 from fpgaprune.estimate.fabric.structure import LayerFabric
 from fpgaprune.estimate.kernels import (
     KernelCounts,
@@ -68,7 +68,7 @@ class Pricer:
     @classmethod
     def of(cls, design: Design, rules: MappingRules, device: Device) -> "Pricer":
         """The prices of a design."""
-        clock = build_clock(rules.tool, rules.version, device, design.target.clock_ns)
+        clock = clock_of(design.target, rules, device)
         has = device.available if device.available.lut and device.available.dsp else find_device(_USUAL_PART).available
         context = build_estimate_context(design, rules, device)
         return cls(design, context, clock, load_model(), (has.lut or 0) / (has.dsp or 1))

@@ -52,7 +52,7 @@ class Search:
     def totals(self, state: State) -> Totals:
         """What a state uses: the sum over its layers, priced one by one."""
         fabrics = [*self.rest, *(fabric for option in state.values() for fabric in option.fabrics)]
-        latency, ii = total_timing(fabrics, self.pricer.context)
+        latency, ii = total_timing(fabrics, self.pricer.context, self.pricer.clock.series)
         dsp = self.rest_dsp + sum(option.dsp for option in state.values())
         lut = self.rest_lut + sum(option.lut for option in state.values())
         return Totals(dsp, lut, latency, max(1.0, ii))

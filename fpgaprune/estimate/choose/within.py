@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from math import floor
 
 from fpgaprune.design import Design
 from fpgaprune.device import Device
 from fpgaprune.estimate.choose.explain import check_limits, layer_choice
 from fpgaprune.estimate.choose.options import Fixed
 from fpgaprune.estimate.choose.pricer import Pricer
-from fpgaprune.estimate.choose.search import Search, State, build_search
+from fpgaprune.estimate.choose.search import Search, State, Totals, build_search
 from fpgaprune.estimate.network import device_of, estimate_design, implementation_asked
 from fpgaprune.estimate.rules import MappingRules
 from fpgaprune.results import DesignChoice, Estimate, Expected, Limits
@@ -45,7 +46,7 @@ def choose_within(
     found = estimate_design(_assembled(design, state), rules, device)
     aim = relaxed
     for _ in range(_CORRECTIONS):
-        if (closer := _corrected(aim, found, relaxed)) == aim:
+        if (closer := _corrected(aim, search.totals(state), found, relaxed)) == aim:
             break
         aim, state = closer, search.within(closer)
         found = estimate_design(_assembled(design, state), rules, device)
@@ -80,10 +81,11 @@ def _on_the_part(limits: Limits, search: Search, device: Device) -> Limits:
     return whole
 
 
-def _corrected(aim: Limits, found: Estimate, limits: Limits) -> Limits:
+def _corrected(aim: Limits, priced: Totals, found: Estimate, limits: Limits) -> Limits:
     """What to aim at where layers priced one by one were less than the design as a whole.
 
-    Strategies decide which neurons synthesis sees to be dead, and that is known of whole designs only.
+    Strategies decide which neurons synthesis sees to be dead, and what lies between layers; that is known of whole
+    designs only.
     """
     fabric = found.fabric
     used = {"dsp": found.dsp.high, "lut": fabric.lut, "latency_cycles": fabric.latency_cycles, "ii": fabric.ii}
@@ -92,7 +94,7 @@ def _corrected(aim: Limits, found: Estimate, limits: Limits) -> Limits:
         limit, aimed = getattr(limits, name), getattr(aim, name)
         count = value.value if isinstance(value, Expected) else value
         if limit is not None and count is not None and count > limit:
-            changed[name] = max(0, aimed - (count - limit))
+            changed[name] = max(0, floor(min(aimed, getattr(priced, name)) - (count - limit)))
     return replace(aim, **changed)
 
 

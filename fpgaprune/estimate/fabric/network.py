@@ -9,7 +9,7 @@ from fpgaprune.estimate.context import Context
 from fpgaprune.estimate.fabric.layers import describe_layer
 from fpgaprune.estimate.fabric.model import FabricModel, load_model
 from fpgaprune.estimate.fabric.prices import selector_lut
-from fpgaprune.estimate.fabric.schedule import build_clock
+from fpgaprune.estimate.fabric.schedule import clock_of
 from fpgaprune.estimate.fabric.structure import NOTHING, LayerFabric, Structure
 from fpgaprune.estimate.fabric.tasks import as_task, runs_tasks
 from fpgaprune.estimate.rules import MappingRules, version_of
@@ -42,10 +42,7 @@ class DesignFabric:
 
 def describe_design(design: Design, context: Context, device: Device) -> DesignFabric:
     """Structure and timing, without any fitted number."""
-    target = design.target
-    clock = build_clock(
-        context.rules.tool, context.rules.version, device, target.clock_ns, uncertainty=target.clock_uncertainty
-    )
+    clock = clock_of(design.target, context.rules, device)
     layers = {layer.name: describe_layer(layer, context, clock) for layer in design}
     if runs_tasks(design):
         layers = {name: found and as_task(design[name], found, context) for name, found in layers.items()}
@@ -78,7 +75,7 @@ def _held_inputs(design: Design, context: Context) -> Structure:
     return Structure(read_bits=float(bits))
 
 
-def total_timing(known: Sequence[LayerFabric], context: Context, series: str = "7series") -> tuple[float, float]:
+def total_timing(known: Sequence[LayerFabric], context: Context, series: str) -> tuple[float, float]:
     """Latency in cycles from the first input to the last output, and the interval between two inputs."""
     if not known:
         return 0.0, 1.0

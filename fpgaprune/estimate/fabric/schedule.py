@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from math import ceil, floor
 from types import MappingProxyType
 
+from fpgaprune.design import Target
 from fpgaprune.device import Device
 from fpgaprune.estimate.fabric.prices import AdderPrice, adder_price
-from fpgaprune.estimate.rules import version_of
+from fpgaprune.estimate.rules import MappingRules, version_of
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,16 @@ class Clock:
         return self.delays.multiply_ns if multiplies else self.delays.add_ns if shifts else 0.0
 
 
+def clock_of(target: Target, rules: MappingRules, device: Device) -> Clock:
+    """The clock of a design for this target."""
+    return build_clock(rules.tool, rules.version, device, target.clock_ns, uncertainty=target.clock_uncertainty)
+
+
 def build_clock(
     tool: str,
     version: str | None,
     device: Device,
     clock_ns: float | None,
-    delays: Mapping[tuple[str, str], Delays] = DELAYS,
     *,
     uncertainty: float | None = None,
 ) -> Clock:
@@ -94,7 +99,7 @@ def build_clock(
 
     `uncertainty` is the share of the period that is kept back, by default the tool's own.
     """
-    found = delays.get((tool, series_of(device))) or DELAYS["vitis_hls", series_of(device)]
+    found = DELAYS.get((tool, series_of(device))) or DELAYS["vitis_hls", series_of(device)]
     if tool == "vitis_hls" and series_of(device) == "ultrascale+" and version and version_of(version) < _LATER:
         found = Delays(found.multiply_ns, _EARLIER_ADD_NS)
     if device.speed_grade == 1:
