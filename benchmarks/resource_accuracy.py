@@ -1,16 +1,17 @@
 """How well LUTs, flip-flops, block RAM and latency of real projects are expected, against their C-synthesis reports.
 
-    python -m benchmarks.resource_accuracy DIR [--status STATUS.json] [--write model.toml]
+    python -m benchmarks.resource_accuracy DIR [--status STATUS.json] [--packaged] [--write model.toml]
 
 `DIR` is a folder of projects as `benchmarks.dsp_accuracy` takes it. Whatever is fitted is fitted without the
 project's own repository (the part of a folder's name before `__`). Not fitted, and so not left out: which registers,
 multiplexers, FIFOs and memories layers are made of, the prices of operators and the delays, all of which
 `fpgaprune.estimate.fabric` states with their sources and which were read from the same reports; latency and interval
-rest on those alone. Projects whose report contradicts them, and those with layers that are not estimated, are left
-out, and named. Beside it stands a plain regression,
-in logarithms on the number of weights and on weights x weight bits x data bits, fitted and left out alike. Errors are
-symmetric: |a - b| over their mean. `meta.json` is read for tool, version and part alone. `--write` puts prices fitted
-to all projects, and ranges from the errors of those left out, into a file. The last line is JSON.
+rest on those alone. With `--packaged` nothing is fitted, for other projects than those the package's prices were
+fitted to. Projects whose report contradicts them, and those with layers that are not estimated, are left out, and
+named. Beside it stands a plain regression, in logarithms on the number of weights and on weights x weight bits x data
+bits, fitted to these projects and left out alike. Errors are symmetric: |a - b| over their mean. `meta.json` is read
+for tool, version and part alone. `--write` puts prices fitted to all projects, and ranges from the errors of those left
+out, into a file. The last line is JSON.
 """
 
 import argparse
@@ -28,6 +29,7 @@ import numpy as np
 from benchmarks.resource_fit import PRIORS, Sample, fit_prices, predict, symmetric_error
 from benchmarks.resource_model import write_model
 from benchmarks.resource_projects import RESOURCES, TIMES, Project, expected_of, learned_from, read_projects
+from fpgaprune.estimate.fabric.model import load_model
 
 _THIN: Final = 3  # repositories below which a set tells little of others
 
@@ -64,10 +66,10 @@ def plain_regression(projects: Sequence[Project], resource: str) -> list[float]:
     return found.tolist()
 
 
-def errors_of(projects: Sequence[Project], resource: str) -> dict[str, SetError]:
+def errors_of(projects: Sequence[Project], resource: str, *, packaged: bool) -> dict[str, SetError]:
     """Errors by set, and of all together."""
     rows = [p for p in projects if p.reported[resource] is not None]
-    expected = expected_of(rows, resource)
+    expected = expected_of(rows, resource, packaged=packaged)
     reference = plain_regression(rows, resource)
     grouped: dict[str, list[tuple[float, float]]] = defaultdict(list)
     repositories: dict[str, set[str]] = defaultdict(set)
@@ -88,13 +90,16 @@ def _set_error(pairs: Sequence[tuple[float, float]], repositories: int) -> SetEr
     )
 
 
-def layer_errors(projects: Sequence[Project]) -> tuple[list[tuple[str, str, float, int]], list[float]]:
+def layer_errors(
+    projects: Sequence[Project], *, packaged: bool
+) -> tuple[list[tuple[str, str, float, int]], list[float]]:
     """Distinct dense layers (Latency, reuse factor 1): project, layer, expected and reported LUTs; and errors."""
     rows: list[tuple[str, str, float, int]] = []
     seen: set[str] = set()
     samples = learned_from(projects, "lut")
     for repository in sorted({p.repository for p in projects}):
-        prices = fit_prices([s for s in samples if s.repository != repository], PRIORS["lut"])
+        others = [s for s in samples if s.repository != repository]
+        prices = load_model().prices["lut"] if packaged else fit_prices(others, PRIORS["lut"])
         for project in projects:
             for row in project.layers if project.repository == repository else ():
                 if row.plain and row.key not in seen:
@@ -104,14 +109,16 @@ def layer_errors(projects: Sequence[Project]) -> tuple[list[tuple[str, str, floa
     return rows, [symmetric_error(expected, reported) for _, _, expected, reported in rows]
 
 
-def render(projects: Sequence[Project], failed: Mapping[str, str], *, verbose: bool) -> tuple[str, dict[str, Any]]:
+def render(
+    projects: Sequence[Project], failed: Mapping[str, str], *, verbose: bool, packaged: bool = False
+) -> tuple[str, dict[str, Any]]:
     """The tables as text, and the same as JSON-ready data."""
     lines: list[str] = []
     data: dict[str, Any] = {}
     for resource in (*RESOURCES, *TIMES):
-        errors = errors_of(projects, resource)
+        errors = errors_of(projects, resource, packaged=packaged)
         data[resource] = {name: asdict(error) for name, error in errors.items()}
-        head = f"{resource}: symmetric error, own repository left out"
+        head = f"{resource}: symmetric error, {'packaged prices' if packaged else 'own repository left out'}"
         lines += ["", f"{head:56}{'n':>4}{'mean':>9}{'median':>9}{'plain regression':>20}{'median':>9}{'ratio':>8}"]
         for name, error in errors.items():
             ratio = error.mean / error.regression_mean if error.regression_mean else float("nan")
@@ -124,7 +131,7 @@ def render(projects: Sequence[Project], failed: Mapping[str, str], *, verbose: b
     near = [_near(p) for p in projects if p.reported["latency_cycles"]]
     data["latency_within_2_or_15_percent"] = {"projects": len(near), "within": sum(near)}
     lines += ["", f"latency within two cycles or 15 %: {sum(near)} of {len(near)} projects"]
-    rows, errors_by_layer = layer_errors(projects)
+    rows, errors_by_layer = layer_errors(projects, packaged=packaged)
     if rows:
         found = {"median": median(errors_by_layer), "mean": mean(errors_by_layer)}
         data["dense_layers_latency_rf1_lut"] = {"layers": len(rows), **found}
@@ -149,6 +156,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--status", type=Path, help="STATUS.json, where it does not lie in DIR")
     parser.add_argument("--write", type=Path, help="write the fitted model into this file")
+    parser.add_argument("--packaged", action="store_true", help="fit nothing, for projects that nothing was fitted to")
     parser.add_argument("--verbose", action="store_true", help="every layer, not only those more than 25 %% off")
     options = parser.parse_args(arguments)
     status_path = options.status or options.folder / "STATUS.json"
@@ -157,7 +165,7 @@ def main(arguments: list[str]) -> int:
     if not projects:
         print(f"{options.folder} holds no project folders with a meta.json", file=sys.stderr)
         return 2
-    text, data = render(projects, failed, verbose=options.verbose)
+    text, data = render(projects, failed, verbose=options.verbose, packaged=options.packaged)
     print(text)
     if options.write is not None:
         source = (

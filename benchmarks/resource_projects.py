@@ -16,6 +16,7 @@ from fpgaprune.device import find_device
 from fpgaprune.errors import DesignError, FpgapruneError, ReportError
 from fpgaprune.estimate import build_estimate_context, rules_for
 from fpgaprune.estimate.fabric import DesignFabric, Structure, describe_design
+from fpgaprune.estimate.fabric.model import load_model
 from fpgaprune.read.project import read_project
 from fpgaprune.read.report import find_report, read_report
 from fpgaprune.results import SynthesisReport
@@ -143,10 +144,15 @@ def learned_from(projects: Sequence[Project], resource: str) -> list[Sample]:
     return samples_of(projects, resource) + layers
 
 
-def expected_of(rows: Sequence[Project], resource: str) -> list[float]:
-    """What is expected of each project, its own repository left out of whatever is fitted."""
+def expected_of(rows: Sequence[Project], resource: str, *, packaged: bool = False) -> list[float]:
+    """What is expected of each project, its own repository left out of whatever is fitted.
+
+    `packaged`: by the prices that come with the package instead, with nothing fitted.
+    """
     if resource == "latency_cycles":
         return [max(1.0, p.fabric.latency_cycles) for p in rows]
     if resource == "ii":
         return [max(1.0, p.fabric.ii) for p in rows]
+    if packaged:
+        return [load_model().expect(resource, p.fabric.structure) for p in rows]
     return left_out(samples_of(rows, resource), learned_from(rows, resource), PRIORS[resource])

@@ -19,6 +19,7 @@ def measured(shared_corpus: Path) -> dict[str, Any]:
     status = json.loads((ROOT.parent / "shared" / "corpus" / "STATUS.json").read_text())
     assert set(failed) >= {name for name, known in status.items() if known != "ok"}
     data: dict[str, Any] = render(projects, failed, verbose=False)[1]
+    data["packaged"] = render(projects, failed, verbose=False, packaged=True)[1]
     return data
 
 
@@ -49,3 +50,10 @@ def test_latency_is_as_near_as_it_has_been(measured):
     near = measured["latency_within_2_or_15_percent"]
     assert near["within"] >= 90
     assert measured["latency_cycles"]["all"]["median"] <= 0.08
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+@pytest.mark.parametrize("resource", ["lut", "ff", "bram_18k"])
+def test_the_packaged_prices_are_those_of_these_projects(measured, resource):
+    assert measured["packaged"][resource]["all"]["mean"] <= measured[resource]["all"]["mean"] + 0.01
