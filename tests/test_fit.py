@@ -158,6 +158,18 @@ def test_the_best_within_the_limits(rows: list[tuple[Any, ...]], limits: FitLimi
     assert (None if found is None else found.name) == name
 
 
+def test_of_equal_scores_the_least_loss_is_best() -> None:
+    """Few samples: many models are right about all of them, the cheapest with the least margin."""
+    attempts = (
+        Attempt("cheap", "accuracy", 1.0, 0.03, dsp=0, lut=80),
+        Attempt("sure", "accuracy", 1.0, 0.01, dsp=1, lut=90),
+        Attempt("wrong", "accuracy", 0.9, 0.005, dsp=0, lut=70),
+    )
+    found = choose(attempts, FitLimits(5))
+    assert found is not None
+    assert found.name == "sure"
+
+
 def test_no_model_of_another_search_is_written_over(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "o.fit")
     assert kept.free_name() == "000.h5"

@@ -110,9 +110,9 @@ def fit_file(  # noqa: PLR0913 - one argument per file and choice
 
 
 def choose(attempts: tuple[Attempt, ...], limits: FitLimits) -> Attempt | None:
-    """The best score within the limits, of equal ones the one of fewer DSPs and LUTs; None where there is none."""
+    """The best score within the limits, of equal ones the least loss, then fewer DSPs and LUTs; None where none is."""
     fine = [each for each in attempts if _is_within(each, limits) and limits.is_good(each.score, each.loss)]
-    return max(fine, key=lambda each: (each.rank[0], -(each.dsp or 0), -(each.lut or 0)), default=None)
+    return max(fine, key=lambda each: (each.rank, -(each.dsp or 0), -(each.lut or 0)), default=None)
 
 
 def nearest(attempts: Sequence[Attempt], limits: FitLimits) -> Attempt:
