@@ -1,6 +1,8 @@
 """An independent copy of a Keras model that provably computes the same."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,18 +20,26 @@ def copy_model(model: Any, sample: Arrays) -> Any:
     (QKeras' `quantized_bits` forgets `scale_axis`, for one).
     """
     keras = load_frameworks().keras
-    try:
-        with keras.utils.custom_object_scope(quantized_objects()), quiet("clone"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # Keras' advice on how QKeras writes its quantizers
-            copy = keras.models.clone_model(model)
-            if not copy.built:
-                copy.build(model.input_shape)
-            copy.set_weights(model.get_weights())
-    except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
-        message = f"the model {model.name!r} cannot be rebuilt from its configuration: {error}"
-        raise ModelError(message) from error
+    with rebuilding(model):
+        copy = keras.models.clone_model(model)
+        if not copy.built:
+            copy.build(model.input_shape)
+        copy.set_weights(model.get_weights())
     _compare(model, copy, sample)
     return copy
+
+
+@contextmanager
+def rebuilding(model: Any, how: str = "from its configuration") -> Iterator[None]:
+    """Where layers are made again: QKeras' are known, and what they cannot do is a ModelError that says `how`."""
+    known = load_frameworks().keras.utils.custom_object_scope(quantized_objects())
+    try:
+        with known, quiet("clone"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Keras' advice on how QKeras writes its quantizers
+            yield
+    except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
+        message = f"the model {model.name!r} cannot be rebuilt {how}: {error}"
+        raise ModelError(message) from error
 
 
 def predict(model: Any, x: Arrays, batch_size: int = 1024) -> tuple[NDArray[Any], ...]:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fpgaprune.compress.copying import quantized_objects
-from fpgaprune.errors import ModelError
-from fpgaprune.frameworks import load_frameworks, quiet
+from fpgaprune.compress.copying import rebuilding
+from fpgaprune.frameworks import load_frameworks
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,28 +27,24 @@ def rewired(model: Any, parts: Mapping[str, Sequence[Part]]) -> Any:
     """
     keras, flatten = load_frameworks().keras, load_frameworks().tensorflow.nest.flatten
     functional = keras.Model(model.inputs, model.outputs, name=model.name)
-    try:
-        with keras.utils.custom_object_scope(quantized_objects()), quiet("clone"):
-            chains = {layer.name: parts.get(layer.name) or [_copied(layer)] for layer in functional.layers}
-            found = {
-                id(tensor): keras.layers.Input(tuple(tensor.shape[1:]), name=layer.name, dtype=tensor.dtype)
-                for tensor, layer in zip(functional.inputs, functional._input_layers, strict=True)
-            }
-            inputs = [found[id(tensor)] for tensor in functional.inputs]
-            depths = functional._nodes_by_depth
-            for node in (node for depth in sorted(depths, reverse=True) for node in depths[depth]):
-                if all(id(tensor) in found for tensor in flatten(node.outputs)):
-                    continue  # an input
-                outputs = _call(node, found, chains[node.outbound_layer.name])
-                found |= {id(old): new for old, new in zip(flatten(node.outputs), flatten(outputs), strict=True)}
-            copy = keras.Model(inputs, [found[id(tensor)] for tensor in functional.outputs], name=model.name)
-            for chain in chains.values():
-                for part in chain:
-                    if part.weights:
-                        part.layer.set_weights(list(part.weights))
-    except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
-        message = f"the model {model.name!r} cannot be rebuilt from its configuration: {error}"
-        raise ModelError(message) from error
+    with rebuilding(model):
+        chains = {layer.name: parts.get(layer.name) or [_copied(layer)] for layer in functional.layers}
+        found = {
+            id(tensor): keras.layers.Input(tuple(tensor.shape[1:]), name=layer.name, dtype=tensor.dtype)
+            for tensor, layer in zip(functional.inputs, functional._input_layers, strict=True)
+        }
+        inputs = [found[id(tensor)] for tensor in functional.inputs]
+        depths = functional._nodes_by_depth
+        for node in (node for depth in sorted(depths, reverse=True) for node in depths[depth]):
+            if all(id(tensor) in found for tensor in flatten(node.outputs)):
+                continue  # an input
+            outputs = _call(node, found, chains[node.outbound_layer.name])
+            found |= {id(old): new for old, new in zip(flatten(node.outputs), flatten(outputs), strict=True)}
+        copy = keras.Model(inputs, [found[id(tensor)] for tensor in functional.outputs], name=model.name)
+        for chain in chains.values():
+            for part in chain:
+                if part.weights:
+                    part.layer.set_weights(list(part.weights))
     return copy
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fpgaprune.compress.channel_graph import DEPTHWISE, MAKERS, RECURRENT, Call, Mask
 from fpgaprune.compress.channels import Channels
-from fpgaprune.compress.copying import predict, quantized_objects
+from fpgaprune.compress.copying import predict, rebuilding
 from fpgaprune.errors import ModelError
-from fpgaprune.frameworks import load_frameworks, quiet
+from fpgaprune.frameworks import load_frameworks
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,16 +36,12 @@ def shrink(model: Any) -> ShrinkResult:
     sample = _sample(functional)
     found = Channels(functional, sample)
     calls = {id(call.layer): call for call in found.calls}
-    try:
-        with keras.utils.custom_object_scope(quantized_objects()), quiet("shrink"):
-            copy = keras.models.clone_model(
-                functional, clone_function=lambda layer: _smaller(found, calls[id(layer)], layer)
-            )
-            for old, new in zip(functional.layers, copy.layers, strict=True):
-                new.set_weights(_weights(found, calls[id(old)], old))
-    except (ValueError, TypeError, NotImplementedError, AttributeError) as error:
-        message = f"the model {model.name!r} cannot be rebuilt without its unread neurons: {error}"
-        raise ModelError(message) from error
+    with rebuilding(model, "without its unread neurons"):
+        copy = keras.models.clone_model(
+            functional, clone_function=lambda layer: _smaller(found, calls[id(layer)], layer)
+        )
+        for old, new in zip(functional.layers, copy.layers, strict=True):
+            new.set_weights(_weights(found, calls[id(old)], old))
     _same(functional, copy, sample)
     removed = {}
     for layer in functional.layers:
